@@ -1,0 +1,189 @@
+"""The database: one transaction for one tenant and one actor.
+
+`Tx` is the permission to write: rows, events and jobs that commit together or not at all. A function that takes `tx` joins
+its caller's transaction; one that takes `db` opens short ones and waits on the network only between them.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, LiteralString
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from asyncpg import Connection, Record
+from asyncpg.pool import PoolConnectionProxy
+
+from vezne.kernel import clock, jobs
+from vezne.kernel.errors import Conflict, Unavailable
+from vezne.kernel.events import Event, Reactions
+from vezne.kernel.ids import new_id
+from vezne.kernel.principal import Principal
+
+SERVICE_ROLE = "vezne_service"
+
+_GONE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    OSError,
+    TimeoutError,
+)
+_BUSY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database cannot be reached just now; the same request may be sent again with the same key."""
+
+
+class Busy(Conflict):
+    """Another request is working on the same thing; send the same request again."""
+
+
+async def open_pool(dsn: str, *, size: int = 10, statement_timeout: timedelta = timedelta(seconds=30)) -> asyncpg.Pool:
+    """A pool of at most `size` connections in the service's role, which may not change what is immutable."""
+    milliseconds = str(statement_timeout // timedelta(milliseconds=1))
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=size,
+        reset=_nothing_to_reset,
+        server_settings={
+            "role": SERVICE_ROLE,
+            "application_name": "vezne",
+            "statement_timeout": milliseconds,
+            "lock_timeout": "5000",
+            "idle_in_transaction_session_timeout": milliseconds,
+            "timezone": "UTC",
+        },
+    )
+
+
+async def _nothing_to_reset(_connection: Connection) -> None:
+    """Sessions carry no state of their own here; the default reset costs a round trip a transaction."""
+
+
+@dataclass(slots=True)
+class Tx:
+    """An open transaction of one tenant by one actor, at one moment of the tenant's clock."""
+
+    connection: "Connection | PoolConnectionProxy"
+    principal: Principal
+    now: datetime
+    reactions: Reactions
+    _events: list[tuple[UUID, Event]] = field(default_factory=list)
+    _jobs: list[jobs.JobCall] = field(default_factory=list)
+
+    @property
+    def tenant_id(self) -> int:
+        """The tenant whose rows this transaction may touch."""
+        return self.principal.tenant_id
+
+    async def fetch(self, sql: LiteralString, *values: object) -> list[Record]:
+        """All rows."""
+        return await self.connection.fetch(sql, *values)
+
+    async def fetchrow(self, sql: LiteralString, *values: object) -> Record | None:
+        """The first row, or None."""
+        return await self.connection.fetchrow(sql, *values)
+
+    async def fetchval(self, sql: LiteralString, *values: object) -> Any:  # noqa: ANN401 - a column of any type
+        """The first column of the first row, or None."""
+        return await self.connection.fetchval(sql, *values)
+
+    async def execute(self, sql: LiteralString, *values: object) -> int:
+        """Run a statement; how many rows it touched."""
+        status = await self.connection.execute(sql, *values)
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    async def copy(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Write many rows at once by binary COPY."""
+        await self.connection.copy_records_to_table(table, records=rows, columns=columns)
+
+    async def publish(self, *events: Event) -> None:
+        """Record facts: they are stored with this transaction, what follows now runs now, what follows later is enqueued."""
+        for event in events:
+            self._events.append((new_id(), event))
+            ids = (
+                {name: value for name, value in event.payload().items() if name.endswith("_id") and value is not None}
+                if type(event) in self.reactions.later
+                else {}
+            )
+            for name in self.reactions.later.get(type(event), ()):
+                await self.enqueue(name, ids)
+            for reaction in self.reactions.now.get(type(event), ()):
+                await reaction(self, event)
+
+    async def enqueue(
+        self, name: str, payload: dict[str, str] | None = None, *, after: timedelta = timedelta(), dedupe: str | None = None
+    ) -> None:
+        """Call the job `name` with `payload` (ids only) once this transaction has committed, not before `after` has passed."""
+        self._jobs.append(
+            jobs.JobCall(name, self.tenant_id, payload or {}, livemode=self.principal.livemode, after=after, dedupe=dedupe)
+        )
+
+    async def flush(self) -> None:
+        """Write the events and jobs gathered so far; `Database.transaction` does so before it commits."""
+        events, self._events = self._events, []
+        calls, self._jobs = self._jobs, []
+        if events:
+            await self._insert_events(events)
+        if calls:
+            await jobs.enqueue(self.connection, calls)
+
+    async def _insert_events(self, events: list[tuple[UUID, Event]]) -> None:
+        actor, request_id, encode = self.principal.actor, self.principal.request_id, msgspec.json.encode
+        await self.execute(
+            """INSERT INTO events (tenant_id, id, type, subject, payload, actor, request_id, occurred_at)
+               SELECT $1, fact.id, fact.type, fact.subject, fact.payload, $6, $7, $8
+               FROM unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[]) AS fact (id, type, subject, payload)""",
+            self.tenant_id,
+            [id_ for id_, _ in events],
+            [event.type for _, event in events],
+            [event.subject() for _, event in events],
+            [encode(event.payload()).decode() for _, event in events],
+            actor,
+            request_id,
+            self.now,
+        )
+
+
+@dataclass(slots=True)
+class Database:
+    """Where transactions come from."""
+
+    pool: asyncpg.Pool
+    reactions: Reactions = field(default_factory=Reactions)
+
+    @asynccontextmanager
+    async def transaction(self, principal: Principal, *, read_only: bool = False) -> AsyncIterator[Tx]:
+        """One transaction: committed when the block ends, undone when it raises.
+
+        Raises DatabaseUnavailable when the database cannot be reached: whether a commit that was under way took place is then
+        unknown, and the idempotency key of the request tells. Raises Busy when a lock was not to be had in time.
+        """
+        try:
+            async with self.pool.acquire(timeout=5) as connection, connection.transaction(readonly=read_only):
+                held_at = await connection.fetchval("SELECT held_at FROM clocks WHERE tenant_id = $1", principal.tenant_id)
+                tx = Tx(connection, principal, held_at or clock.real_now(), self.reactions)
+                yield tx
+                await tx.flush()
+        except _BUSY as error:
+            raise Busy(retry_after=1) from error
+        except _GONE as error:
+            if isinstance(error, ValueError):  # asyncpg could not encode an argument: a bug of ours, not an absent server
+                raise
+            raise DatabaseUnavailable(retry_after=1) from error
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[PoolConnectionProxy]:
+        """A connection without a tenant, for what stands above tenants: finding one by its key, health checks."""
+        try:
+            async with self.pool.acquire(timeout=5) as connection:
+                yield connection
+        except _GONE as error:
+            raise DatabaseUnavailable(retry_after=1) from error

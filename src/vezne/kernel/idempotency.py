@@ -1,0 +1,110 @@
+"""Idempotency keys: the same request again gets the same answer, and happens once.
+
+A key is claimed in the transaction that does the work and stored with the answer in it, so it exists exactly when its
+effects do. A second request with a key that is in flight waits for the first, on the key's own row. Only answers of
+success are kept: a refusal has left nothing behind, and the same key may be tried again.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from vezne.kernel.db import Tx
+from vezne.kernel.errors import Invalid, Malformed
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?", re.ASCII)
+
+
+class IdempotencyKeyMalformed(Malformed):
+    """An Idempotency-Key is 1 to 255 printable ASCII characters."""
+
+
+class IdempotencyKeyReused(Invalid):
+    """This Idempotency-Key was used with another request; a new request needs a new key."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """What was answered the first time."""
+
+    request_hash: bytes
+    status: int
+    body: bytes
+
+    def replay(self, request_hash: bytes) -> Response:
+        """The first answer again. Raises IdempotencyKeyReused when the request is another one."""
+        if request_hash != self.request_hash:
+            raise IdempotencyKeyReused(loc=("header", HEADER))
+        return Response(self.body, self.status, {REPLAYED: "true"}, "application/json")
+
+
+def key_of(request: Request) -> str | None:
+    """The request's key. Raises IdempotencyKeyMalformed."""
+    key = request.headers.get(HEADER)
+    if key is not None and not _KEY.fullmatch(key):
+        raise IdempotencyKeyMalformed(loc=("header", HEADER))
+    return key
+
+
+def hash_request(request: Request, raw: bytes) -> bytes:
+    """What tells one request from another: method, path with query, body."""
+    head = f"{request.method} {request.url.path}?{request.url.query}\n"
+    return hashlib.sha256(head.encode() + raw).digest()
+
+
+async def claim(tx: Tx, key: str, request_hash: bytes) -> StoredAnswer | None:
+    """Claim `key` for this transaction, or return the answer that a committed one has stored under it.
+
+    Waits while another transaction holds the key; raises Busy when that takes too long.
+    """
+    claimed = await tx.execute(
+        """INSERT INTO idempotency_keys (tenant_id, key, request_hash, created_at) VALUES ($1, $2, $3, $4)
+           ON CONFLICT (tenant_id, key) DO NOTHING""",
+        tx.tenant_id,
+        key,
+        request_hash,
+        tx.now,
+    )
+    if claimed:
+        return None
+    return (await select_stored(tx, [key]))[key]
+
+
+async def store(tx: Tx, key: str, status: int, body: bytes) -> None:
+    """Keep the answer with the effects it tells of."""
+    await tx.execute(
+        "UPDATE idempotency_keys SET status = $3, body = $4 WHERE tenant_id = $1 AND key = $2", tx.tenant_id, key, status, body
+    )
+
+
+async def select_stored(tx: Tx, keys: list[str]) -> dict[str, StoredAnswer]:
+    """The stored answers among `keys`."""
+    rows = await tx.fetch(
+        "SELECT key, request_hash, status, body FROM idempotency_keys WHERE tenant_id = $1 AND key = ANY ($2::text[])",
+        tx.tenant_id,
+        keys,
+    )
+    return {row["key"]: StoredAnswer(row["request_hash"], row["status"], row["body"]) for row in rows}
+
+
+async def insert_answered(tx: Tx, answers: dict[str, StoredAnswer]) -> bool:
+    """Store many keys with their answers at once, in key order; False when another transaction has one of them already."""
+    keys = sorted(answers)
+    inserted = await tx.execute(
+        """INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body, created_at)
+           SELECT $1, answer.*, $6
+           FROM unnest($2::text[], $3::bytea[], $4::smallint[], $5::bytea[]) AS answer (key, request_hash, status, body)
+           ON CONFLICT (tenant_id, key) DO NOTHING""",
+        tx.tenant_id,
+        keys,
+        [answers[key].request_hash for key in keys],
+        [answers[key].status for key in keys],
+        [answers[key].body for key in keys],
+        tx.now,
+    )
+    return inserted == len(keys)

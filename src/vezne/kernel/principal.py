@@ -1,0 +1,40 @@
+"""Who acts: every transaction has one, and every event names it."""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+from uuid import UUID
+
+from vezne.kernel.errors import Forbidden
+
+Kind = Literal["key", "customer", "staff", "system", "provider", "public"]
+
+
+class PermissionMissing(Forbidden):
+    """This key may not do that: it lacks the permission {permission}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """An authenticated actor inside one tenant, with the permissions it has (`wallets.write`; `*` is all of them)."""
+
+    tenant_id: int
+    actor: str
+    kind: Kind
+    permissions: frozenset[str]
+    livemode: bool = False
+    key_id: UUID | None = None
+    request_id: str | None = None
+
+    @classmethod
+    def system(cls, tenant_id: int, name: str, *, livemode: bool = False) -> Self:
+        """Vezne itself: a job, a schedule, the command line. It may do everything inside the tenant."""
+        return cls(tenant_id, f"system:{name}", "system", frozenset({"*"}), livemode)
+
+    def may(self, permission: str) -> bool:
+        """Whether `permission`, or all of them, was given."""
+        return permission in self.permissions or "*" in self.permissions
+
+    def demand(self, permission: str) -> None:
+        """Raise PermissionMissing unless `permission` was given."""
+        if not self.may(permission):
+            raise PermissionMissing(permission=permission)

@@ -1,0 +1,78 @@
+"""Settings: everything that a deployment may choose, from the environment or a `.env` file beside it."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, PlainSerializer, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Origin = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
+Secret = Annotated[SecretStr, PlainSerializer(lambda _: "[secret]", return_type=str)]
+
+
+def _named(*names: str) -> AliasChoices:
+    return AliasChoices(*names)
+
+
+class Settings(BaseSettings):
+    """What a deployment may choose. Every field can stand in the environment under the name given with it."""
+
+    model_config = SettingsConfigDict(env_prefix="VEZNE_", env_file=".env", extra="ignore", populate_by_name=True)
+
+    data_dir: Path = Field(Path("var"), description="where the embedded PostgreSQL, the sandbox and generated secrets live")
+    database_url: Secret | None = Field(
+        None,
+        validation_alias=_named("database_url", "DATABASE_URL", "VEZNE_DATABASE_URL"),
+        description="a PostgreSQL (15 or newer) of your own, as its owner; without it the embedded one is used",
+    )
+    host: str = Field("127.0.0.1", description="the address the service listens on")
+    port: int = Field(
+        8480,
+        ge=0,
+        le=65535,
+        validation_alias=_named("port", "PAYMENT_SERVICE_PORT", "VEZNE_PORT"),
+        description="the port the service listens on",
+    )
+    public_url: Origin | None = Field(None, description="how customers and providers reach the service; default: host and port")
+    processes: int = Field(0, ge=0, le=64, description="how many processes serve HTTP; 0: one a core")
+    pool_size: int = Field(10, ge=2, le=200, description="database connections of each process at most")
+    payment_session_ttl_minutes: int = Field(
+        30,
+        ge=1,
+        le=7 * 24 * 60,
+        validation_alias=_named("payment_session_ttl_minutes", "PAYMENT_SESSION_TTL_MINUTES"),
+        description="how long a checkout session may be paid, in minutes",
+    )
+    requests_per_minute: int = Field(60_000, ge=1, description="requests one API key may make a minute, in each process")
+    max_transaction_amount: int | None = Field(
+        None,
+        ge=1,
+        validation_alias=_named("max_transaction_amount", "MAX_TRANSACTION_AMOUNT"),
+        description="the largest single debit or transfer of a wallet, in minor units; tenants and wallets may set lower ones",
+    )
+    max_daily_transactions: int | None = Field(
+        None,
+        ge=1,
+        validation_alias=_named("max_daily_transactions", "MAX_DAILY_TRANSACTIONS"),
+        description="how many debits and transfers a wallet may make in a day of the tenant's time zone",
+    )
+    coin_reward_course_completion: int = Field(
+        100,
+        ge=0,
+        validation_alias=_named("coin_reward_course_completion", "COIN_REWARD_COURSE_COMPLETION"),
+        description="coins granted for a completed course",
+    )
+    coin_reward_referral: int = Field(
+        50,
+        ge=0,
+        validation_alias=_named("coin_reward_referral", "COIN_REWARD_REFERRAL"),
+        description="coins granted for a referral",
+    )
+    sandbox_port: int = Field(8481, ge=0, le=65535, description="the loopback port of the sandbox, which plays the providers")
+    simulated_base_url: Origin | None = Field(None, description="where the simulated provider answers; default: the sandbox")
+    simulated_api_key: Secret | None = Field(None, description="API key at the simulated provider; default: made at first start")
+    simulated_webhook_secret: Secret | None = Field(
+        None, description="secret (whsec_…) that signs the simulated provider's webhooks; default: made at first start"
+    )
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="how much is logged")
+    log_json: bool = Field(False, description="logs as JSON lines rather than for people")

@@ -1,0 +1,60 @@
+"""Structured logs without secrets, and metrics."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+
+import structlog
+from prometheus_client import Counter, Histogram
+
+REQUEST_SECONDS = Histogram(
+    "vezne_http_request_seconds",
+    "How long requests took, by route and status.",
+    ["method", "route", "status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+JOBS = Counter("vezne_jobs_total", "Jobs done, by name and outcome.", ["name", "outcome"])
+
+_SECRET_NAMES = re.compile(r"secret|token|password|authorization|cookie|api_key|signature|card|cvc|cvv", re.IGNORECASE)
+_SECRET_TEXT = re.compile(
+    r"vz_(?:sk|pk|rk)_(?:test|live)_[0-9A-Za-z_]+|whsec_[0-9A-Za-z+/=_-]+|sim_sk_\w+|Bearer\s+\S+|(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)"
+)
+
+
+def redact(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
+    """A structlog processor: values of secret-sounding names, and secret-looking text anywhere, become `[redacted]`."""
+    for name, value in event.items():
+        if _SECRET_NAMES.search(name):
+            event[name] = "[redacted]"
+        elif isinstance(value, str):
+            event[name] = _SECRET_TEXT.sub("[redacted]", value)
+    return event
+
+
+def configure_logs(*, level: str = "INFO", as_json: bool = True) -> None:
+    """Send all logs, our own and the libraries', through one redacting pipeline to standard error."""
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    renderer: structlog.types.Processor = (
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for noisy in ("httpx2", "httpcore2", "uvicorn.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
