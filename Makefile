@@ -72,12 +72,17 @@ clean: ## Remove what was built here (never data)
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
+# Not `npm ci`: it refuses a lock without the packages of platforms that a registry mirror leaves out.
 node_modules/.ready: package.json package-lock.json .npmrc scripts/npm.sh | .venv/.ready
-	bash scripts/npm.sh ci
+	@bash scripts/npm.sh install --no-save --ignore-scripts --silent
 	touch $@
 
-src/vezne/assets/dist/manifest.json: node_modules/.ready scripts/build_assets.py $(shell find src/vezne -name '*.css' -not -path '*/dist/*' -o -name '*.html' -o -path '*/assets/*.js' -not -path '*/dist/*' -o -path '*/assets/*.svg' -not -path '*/dist/*')
-	$(BIN)/python scripts/build_assets.py
+# Whatever the stylesheet and the icon list are made from; a changed template may name a class or an icon not seen yet.
+PAGES := $(shell find src/vezne -path '*/assets/dist' -prune -o -path '*/assets/.node' -prune -o \
+  \( -name '*.css' -o -name '*.html' -o -name '*.js' -o -name '*.svg' -o -name '*pages.py' \) -print)
+
+src/vezne/assets/dist/manifest.json: node_modules/.ready scripts/build_assets.py $(PAGES)
+	@$(BIN)/python scripts/build_assets.py
 
 chromium:
 	@bash scripts/chromium.sh
