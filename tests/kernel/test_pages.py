@@ -120,7 +120,7 @@ def test_a_page_escapes_what_it_is_given_and_says_its_language() -> None:
     assert '<html lang="tr">' in page
     assert "<b>no</b>" not in page
     assert "<script>alert" not in page
-    assert 'href="?lang=en&amp;x=1"' in page
+    assert 'href="?x=1&amp;lang=en"' in page
     assert answer.headers["content-language"] == "tr"
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-frame-options"] == "DENY"
