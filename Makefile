@@ -9,6 +9,7 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
+SOAK_MINUTES ?= 10
 PYTEST := $(BIN)/python -m pytest
 # The unit tests of `make check`: nothing that starts a database, a process or a browser.
 UNIT := $(PYTEST) -q -m unit tests
@@ -39,8 +40,8 @@ format: .venv/.ready ## Put the code in order
 bench: .venv/.ready ## The benchmarks, each against its limit in the same run
 	$(BIN)/python -m bench
 
-soak: .venv/.ready ## The fault suite, long
-	$(PYTEST) -m "soak or faults" --soak
+soak: .venv/.ready assets ## The fault suite, long (SOAK_MINUTES each, 10 unless told)
+	VEZNE_SOAK_MINUTES=$(SOAK_MINUTES) $(PYTEST) -s -m "soak or faults"
 
 assets: src/vezne/assets/dist/manifest.json ## Styles, icons and scripts of the pages
 
