@@ -63,7 +63,7 @@ def _request_id(scope: Scope) -> str:
     return f"req_{new_id().hex}"
 
 
-def problem(  # noqa: PLR0913 - the fields of the body
+def problem(
     status: int, code: str, detail: str, request_id: str, errors: Sequence[dict[str, object]] = (), retry_after: int | None = None
 ) -> JSONResponse:
     """The body of every refusal."""

@@ -16,7 +16,7 @@ from typing import ClassVar
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a malfunction
+class Refusal(Exception):
     """The request cannot be done."""
 
     status: ClassVar[int] = 400

@@ -12,7 +12,6 @@ from uuid_utils.compat import uuid7
 
 from vezne.kernel.errors import NotFound
 
-
 PREFIXES = {
     "account": "acc",
     "attempt": "att",
