@@ -22,7 +22,7 @@ help: ## What can be made
 run: .venv/.ready assets ## Service, worker, sandbox and PostgreSQL in one command
 	@exec $(BIN)/vezne run
 
-test: check assets chromium ## Everything: check, then every test, the browser's included
+test: assets chromium check ## Everything: check, then every test, the browser's included
 	$(PYTEST) -n $(WORKERS) --dist loadgroup -m "not soak"
 
 check: .venv/.ready ## Lint, format, types, import contracts, unit tests: under a minute
