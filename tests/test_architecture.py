@@ -324,3 +324,21 @@ def test_a_back_door_is_found_and_the_front_door_is_not() -> None:
 def test_a_vague_name_is_found(name: str) -> None:
     assert VAGUE_NAMES.match(name)
     assert not VAGUE_NAMES.match("operations")
+
+
+def addresses_in_locks(text: str) -> list[str]:
+    """Lines that tie a lock to one machine's registry: index options, direct addresses, resolved tarballs."""
+    tied = re.compile(r'^\s*(--(index|extra-index|find-links|trusted)|-[if]\b)|"resolved":| @ \w+://')
+    return [line for line in text.splitlines() if tied.search(line)]
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "package-lock.json"])
+def test_no_lock_names_a_registry(name: str) -> None:
+    assert addresses_in_locks((ROOT / name).read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["--index-url https://x.example/simple", "-f /wheels", '  "resolved": "https://x"', "a @ https://x.example/a.whl"]
+)
+def test_a_registry_in_a_lock_is_found(line: str) -> None:
+    assert addresses_in_locks(line) == [line]
