@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 
 from vezne.kernel.http import TxDep, refusals, router
 from vezne.kernel.ids import PublicId
-from vezne.ledger.operations import accounts, statements
 from vezne.ledger.models import EntryMissing, EntryRecord, TrialLine
+from vezne.ledger.operations import accounts, statements
 
 api = router("/v1/ledger", "Ledger", permission="ledger.read")
 

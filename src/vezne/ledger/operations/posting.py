@@ -115,8 +115,10 @@ class _Batch:
         return posted
 
     def _missing(self, entry: Entry) -> Refusal | None:
-        absent = entry.accounts() - self.states.keys()
-        return AccountMissing(account=min(absent)) if absent else None
+        for account in entry.accounts():
+            if account not in self.states:
+                return AccountMissing(account=account)
+        return None
 
     def _hash(self, entry: Entry) -> bytes:
         states = self.states
