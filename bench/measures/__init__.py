@@ -2,6 +2,8 @@
 
 from bench.figures import Bench
 from bench.measures.generator import GENERATOR
+from bench.measures.history import HISTORY
 from bench.measures.limits import LIMITS
+from bench.measures.posting import POSTING
 
-BENCHES: tuple[Bench, ...] = (LIMITS, GENERATOR)
+BENCHES: tuple[Bench, ...] = (LIMITS, GENERATOR, POSTING, HISTORY)

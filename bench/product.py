@@ -1,0 +1,44 @@
+"""The product's own database on the bench's server: migrated, empty, and opened in the service's role."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+
+from bench.session import Session
+from vezne.kernel.db import Database, open_pool
+from vezne.kernel.migrate import migrate
+from vezne.kernel.principal import Principal
+
+TENANT = 1
+PRINCIPAL = Principal.system(TENANT, "bench")
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """An open product database: `database` for what the service does, `owner_dsn` for what only its owner may."""
+
+    database: Database
+    owner_dsn: str
+
+    async def gather_statistics(self) -> None:
+        """What autovacuum does within a minute or two of a living database, at once: the planner knows the tables' sizes."""
+        owner = await asyncpg.connect(self.owner_dsn)
+        try:
+            await owner.execute("VACUUM (ANALYZE)")
+        finally:
+            await owner.close()
+
+
+@asynccontextmanager
+async def open_product(session: Session, *, connections: int = 4) -> AsyncIterator[Product]:
+    """A product database made anew; closed, and left to the server's own end, when the bench is done."""
+    server = await session.server()
+    dsn = await server.recreate("bench_vezne")
+    await migrate(dsn)
+    pool = await open_pool(dsn, size=connections)
+    try:
+        yield Product(Database(pool), dsn)
+    finally:
+        await pool.close()
