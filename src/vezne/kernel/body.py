@@ -76,9 +76,8 @@ def parse_json(raw: bytes) -> Any:  # noqa: ANN401 - JSON is anything until a mo
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        seen: set[str] = set()
-        name = next(name for name, _ in pairs if name in seen or seen.add(name))
-        raise FieldTwice(name=name[:64])
+        names = [name for name, _ in pairs]
+        raise FieldTwice(name=next(name for name in names if names.count(name) > 1)[:64])
     return found
 
 

@@ -40,7 +40,8 @@ async def hold(tx: "Tx", at: datetime) -> datetime:
     if at < tx.now:
         raise ClockGoesBack(now=tx.now.isoformat(), asked=at.isoformat())
     await tx.execute(
-        "INSERT INTO clocks (tenant_id, held_at) VALUES ($1, $2) ON CONFLICT (tenant_id) DO UPDATE SET held_at = excluded.held_at",
+        """INSERT INTO clocks (tenant_id, held_at) VALUES ($1, $2)
+           ON CONFLICT (tenant_id) DO UPDATE SET held_at = greatest(clocks.held_at, excluded.held_at)""",
         tx.tenant_id,
         at,
     )

@@ -45,7 +45,7 @@ class RequestEdge:
 
         try:
             await self.app(scope, receive, send_with_id)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, the caller gets an answer and the log the trace
             _log.exception("bug", request_id=request_id, method=scope["method"], path=scope["path"])
             bug = problem(500, "internal_error", "Something went wrong on our side; nothing was done.", request_id)
             await bug(scope, receive, send_with_id)
@@ -57,7 +57,7 @@ class RequestEdge:
 def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id":
-            text = value.decode("latin-1")
+            text: str = value.decode("latin-1")
             if _REQUEST_ID.fullmatch(text):
                 return text
     return f"req_{new_id().hex}"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+import uuid_utils
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
@@ -46,7 +47,7 @@ def new_id() -> UUID:
 
 def public_id(prefix: str, value: UUID) -> str:
     """The identifier as the API shows it (TypeID: prefix, underscore, 26 letters of Crockford base 32)."""
-    return str(TypeID.from_uuid(value, prefix=prefix))
+    return str(TypeID.from_uuid(uuid_utils.UUID(bytes=value.bytes), prefix=prefix))
 
 
 def shown(field: str, value: UUID) -> str:

@@ -7,7 +7,7 @@ ids only. Only this module and `vezne.app.worker` know which queue stands behind
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 from asyncpg import Connection
@@ -58,9 +58,9 @@ class JobCall:
 Job = Callable[["Database", JobCall], Awaitable[None]]
 
 
-async def enqueue(connection: "Connection | PoolConnectionProxy", calls: Sequence[JobCall]) -> None:
+async def enqueue(connection: Connection | PoolConnectionProxy, calls: Sequence[JobCall]) -> None:
     """Put `calls` into the queue in the transaction that `connection` has open."""
-    queries = Queries(AsyncpgDriver(connection), qbq=QueryQueueBuilder(QUEUE_SETTINGS))
+    queries = Queries(AsyncpgDriver(cast("Connection", connection)), qbq=QueryQueueBuilder(QUEUE_SETTINGS))
     await queries.enqueue(
         [call.name for call in calls],
         [call.encode() for call in calls],

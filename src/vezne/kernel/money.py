@@ -6,6 +6,7 @@ Exponents come from the ISO 4217 table, never from a locale library, whose displ
 
 import re
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Self
@@ -19,6 +20,7 @@ from vezne.kernel.errors import Invalid
 MAX_MINOR = 2**53 - 1
 """The largest amount: every JSON client reads it exactly (RFC 8259, section 6)."""
 
+_CODE_BEFORE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")
 _UNIT = re.compile(r"[A-Z][A-Z0-9_]{3,11}", re.ASCII)
 _EXPONENTS = {known.code: known.exponent for known in Iso4217 if known.exponent is not None}
 
@@ -111,10 +113,13 @@ def format_money(money: Money, locale: str) -> str:
     digits = exponent(money.currency)
     value = Decimal(money.minor).scaleb(-digits)
     shapes = Locale.parse(locale)
-    if currency_is_unit(money.currency):
-        return f"{shapes.decimal_formats[None].apply(value, locale, force_frac=(0, 0))} {money.currency}"
-    pattern = shapes.currency_formats["standard"]
-    return pattern.apply(value, locale, currency=money.currency, currency_digits=False, force_frac=(digits, digits))
+    unit = currency_is_unit(money.currency)
+    pattern = copy(shapes.decimal_formats[None] if unit else shapes.currency_formats["standard"])
+    pattern.frac_prec = (digits, digits)
+    text: str = pattern.apply(value, locale, currency=money.currency, currency_digits=False)
+    if unit:
+        return f"{text} {money.currency}"
+    return _CODE_BEFORE_DIGIT.sub("\u00a0", text)  # CLDR's currency spacing, which Babel leaves out
 
 
 def _known(currency: str) -> str:

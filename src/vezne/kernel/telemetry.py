@@ -18,7 +18,8 @@ JOBS = Counter("vezne_jobs_total", "Jobs done, by name and outcome.", ["name", "
 
 _SECRET_NAMES = re.compile(r"secret|token|password|authorization|cookie|api_key|signature|card|cvc|cvv", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
-    r"vz_(?:sk|pk|rk)_(?:test|live)_[0-9A-Za-z_]+|whsec_[0-9A-Za-z+/=_-]+|sim_sk_\w+|Bearer\s+\S+|(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)"
+    r"vz_(?:sk|pk|rk)_(?:test|live)_[0-9A-Za-z_]+|whsec_[0-9A-Za-z+/=_-]+|sim_sk_\w+"
+    r"|Bearer\s+\S+|(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)"
 )
 
 

@@ -118,11 +118,7 @@ async def _write_at_once(
            SELECT $1, posting.* FROM unnest(
                $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::uuid[], $20::timestamptz[]) AS posting""",
         tx.tenant_id,
-        [state.account for state in states],
-        [state.balance for state in states],
-        [state.held for state in states],
-        [state.sequence for state in states],
-        [state.last_posted_at for state in states],
+        *_columns(states),
         tx.principal.actor,
         [entry.id for entry, _, _ in entries],
         [entry.kind for entry, _, _ in entries],
@@ -140,6 +136,16 @@ async def _write_at_once(
     )
 
 
+def _columns(states: Sequence[AccountState]) -> tuple[list[AccountId], list[int], list[int], list[int], list[datetime]]:
+    return (
+        [state.account for state in states],
+        [state.balance for state in states],
+        [state.held for state in states],
+        [state.sequence for state in states],
+        [state.last_posted_at for state in states],
+    )
+
+
 async def _write_by_copy(
     tx: Tx, entries: Sequence[EntryRow], postings: Sequence[PostingRow], states: Sequence[AccountState]
 ) -> None:
@@ -152,11 +158,7 @@ async def _write_by_copy(
                 AS state (number, balance, held, sequence, at)
            WHERE accounts.tenant_id = $1 AND accounts.number = state.number""",
         tenant_id,
-        [state.account for state in states],
-        [state.balance for state in states],
-        [state.held for state in states],
-        [state.sequence for state in states],
-        [state.last_posted_at for state in states],
+        *_columns(states),
     )
     await tx.copy(
         "entries",

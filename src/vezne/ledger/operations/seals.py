@@ -64,5 +64,5 @@ def _with_overlap(last: queries.Seal | None) -> UUID:
     """Where to look for what moved: ids are time-ordered, but a transaction may commit minutes after its ids were made."""
     if last is None or last.sealed_to == _OLDEST:
         return _OLDEST
-    back = int(_OVERLAP / timedelta(milliseconds=1))
+    back = int(_OVERLAP // timedelta(milliseconds=1))
     return UUID(int=max(0, last.sealed_to.int - (back << _CLOCK_BITS)))
