@@ -167,7 +167,9 @@ async def test_a_server_left_without_an_owner_is_dismissed(tmp_path: Path) -> No
     async with made(tmp_path) as first:
         await write_a_note(first)
     orphan = await asyncio.create_subprocess_exec(
-        *as_unprivileged(), program("postgres"), "-D", str(tmp_path / "data" / "cluster"), "-k", str(tmp_path / "data" / "socket"),
+        *as_unprivileged(),
+        program("postgres"),
+        "-D", str(tmp_path / "data" / "cluster"), "-k", str(tmp_path / "data" / "socket"),
         "-c", "listen_addresses=", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     await until((tmp_path / "data" / "socket" / SOCKET_NAME).exists)
