@@ -1,0 +1,104 @@
+"""The simulated provider as an ASGI application."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from vezne.kernel.clock import real_now
+from vezne.sandbox import api, pages
+from vezne.sandbox.deliveries import Courier
+from vezne.sandbox.loopback import is_loopback
+from vezne.sandbox.operations import let_time_pass
+from vezne.sandbox.refusals import Refused
+from vezne.sandbox.settings import SandboxSettings
+from vezne.sandbox.store import Clock, Store
+
+log = logging.getLogger("vezne.sandbox")
+
+_STATIC = Path(__file__).with_name("static")
+_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+class OnlyLoopbackNames:
+    """Refuses a request made to this machine under another name: a page elsewhere could otherwise reach in (DNS rebinding)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on when its Host is loopback."""
+        if scope["type"] == "http":
+            host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+            if not _names_loopback(host):
+                refused = Refused(421, "not_loopback", "The sandbox answers to loopback names only.")
+                await api.error_response(refused)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def _names_loopback(host: str) -> bool:
+    try:
+        return is_loopback(urlsplit(f"//{host}").hostname or "")
+    except ValueError:
+        return False
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        error = Refused(error.status_code, _CODES.get(error.status_code, "refused"), str(error.detail))
+    if not isinstance(error, Refused):
+        error = Refused(500, "internal_error", "The simulated provider failed.")
+    if request.url.path.startswith("/simulated/pay/"):
+        return pages.show_problem(request, error)
+    return api.error_response(error)
+
+
+def create_app(settings: SandboxSettings, clock: Clock = real_now) -> Starlette:
+    """The sandbox over the file `settings.database`. Its courier runs while the application does (ASGI lifespan).
+
+    `clock` gives the time as an aware datetime; it may be held and moved, but not backwards.
+    """
+    store = Store(settings, clock, let_time_pass)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await store.open()
+        courier = asyncio.create_task(Courier(store, settings).run(), name="sandbox-courier")
+        courier.add_done_callback(_tell_of_death)
+        try:
+            yield
+        finally:
+            courier.cancel()
+            with suppress(asyncio.CancelledError):
+                await courier
+            await store.close()
+
+    app = Starlette(
+        routes=[
+            *api.ROUTES,
+            *pages.ROUTES,
+            Mount("/simulated/static", StaticFiles(directory=_STATIC)),
+        ],
+        exception_handlers={Refused: _refuse, HTTPException: _refuse, Exception: _refuse},
+        lifespan=lifespan,
+    )
+    app.add_middleware(OnlyLoopbackNames)
+    app.state.settings = settings
+    app.state.store = store
+    return app
+
+
+def _tell_of_death(courier: asyncio.Task[None]) -> None:
+    if not courier.cancelled() and courier.exception() is not None:
+        log.critical("the sandbox's courier died; no webhook leaves until it is started again", exc_info=courier.exception())
