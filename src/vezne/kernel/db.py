@@ -39,6 +39,10 @@ class DatabaseUnavailable(Unavailable):
     """The database cannot be reached just now; the same request may be sent again with the same key."""
 
 
+class TookTooLong(Unavailable):
+    """This took longer than a request may; nothing was done. Ask for less at a time, or again later."""
+
+
 class Busy(Conflict):
     """Another request is working on the same thing; send the same request again."""
 
@@ -174,6 +178,8 @@ class Database:
                 await tx.flush()
         except _BUSY as error:
             raise Busy(retry_after=1) from error
+        except asyncpg.QueryCanceledError as error:
+            raise TookTooLong(retry_after=5) from error
         except _GONE as error:
             if isinstance(error, ValueError):  # asyncpg could not encode an argument: a bug of ours, not an absent server
                 raise

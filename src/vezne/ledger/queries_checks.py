@@ -28,6 +28,13 @@ class SealRange:
     digest: bytes
 
 
+async def prepare_to_read_everything(tx: Tx) -> None:
+    """Take the time it takes, and read tables whole: a plan for a few rows would look up each entry's postings one by one."""
+    await tx.execute("SET LOCAL statement_timeout = 0")
+    await tx.execute("SET LOCAL enable_nestloop = off")
+    await tx.execute("SET LOCAL enable_bitmapscan = off")
+
+
 async def select_last_seal(tx: Tx) -> Seal | None:
     """The newest seal; sealers of one tenant wait for each other on it."""
     row = await tx.fetchrow(

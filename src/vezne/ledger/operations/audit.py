@@ -18,6 +18,7 @@ async def audit(tx: Tx, *, seal_key: bytes | None = None) -> list[Finding]:
     Checks: every entry sums to zero per currency; no posting without entry or account; sequences without gaps, balances that
     add up, times that do not go back; accounts equal to their last posting; seals unbroken, and signed when `seal_key` is given.
     """
+    await queries.prepare_to_read_everything(tx)
     findings = [
         Finding("entry sums to zero", public_id("ent", entry), f"off by {total} in {currency}")
         for entry, currency, total in await queries.select_unbalanced_entries(tx, _FIRST)
