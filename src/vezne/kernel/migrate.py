@@ -148,14 +148,14 @@ def _upgrade(connection: Connection, scripts: Sequence[Script]) -> list[str]:
 async def _ensure_role(connection: AsyncConnection) -> None:
     """The service's role, and the owner's membership in it. Another database of the server may have made them."""
     try:
-        await connection.execute(text(_ROLE))
+        await connection.execute(text(SERVICE_ROLE_SQL))
     except DBAPIError as refused:
         if getattr(refused.orig, "sqlstate", None) == asyncpg.InsufficientPrivilegeError.sqlstate:
             raise RoleMissing(RoleMissing.__doc__) from refused
         raise
 
 
-_ROLE = """
+SERVICE_ROLE_SQL = """
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'vezne_service') THEN
