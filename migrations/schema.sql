@@ -225,6 +225,37 @@ CREATE TABLE public.events (
     occurred_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.hold_lots (
+    tenant_id bigint NOT NULL,
+    hold_id uuid NOT NULL,
+    lot_id uuid NOT NULL,
+    "position" smallint NOT NULL,
+    amount_minor bigint NOT NULL,
+    CONSTRAINT hold_lots_amount_minor_check CHECK ((amount_minor >= 0))
+);
+
+CREATE TABLE public.holds (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    wallet_id uuid NOT NULL,
+    status text DEFAULT 'open'::text NOT NULL,
+    amount_minor bigint NOT NULL,
+    captured_minor bigint DEFAULT 0 NOT NULL,
+    released_minor bigint DEFAULT 0 NOT NULL,
+    reference_type text,
+    reference_id text,
+    description text NOT NULL,
+    metadata jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT holds_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT holds_captured_minor_check CHECK ((captured_minor >= 0)),
+    CONSTRAINT holds_check CHECK (((captured_minor + released_minor) <= amount_minor)),
+    CONSTRAINT holds_check1 CHECK (((status = 'open'::text) = ((captured_minor + released_minor) < amount_minor))),
+    CONSTRAINT holds_released_minor_check CHECK ((released_minor >= 0)),
+    CONSTRAINT holds_status_check CHECK ((status = ANY (ARRAY['open'::text, 'captured'::text, 'released'::text, 'expired'::text])))
+);
+
 CREATE TABLE public.idempotency_keys (
     tenant_id bigint NOT NULL,
     key text NOT NULL,
@@ -252,6 +283,33 @@ CREATE TABLE public.inbound_webhooks (
     CONSTRAINT inbound_webhooks_check CHECK (((event_id IS NULL) OR signature_valid)),
     CONSTRAINT inbound_webhooks_outcome_check CHECK ((outcome = ANY (ARRAY['received'::text, 'forged'::text, 'duplicate'::text, 'waiting'::text, 'unknown_payment'::text, 'applied'::text])))
 );
+
+CREATE TABLE public.lot_moves (
+    tenant_id bigint NOT NULL,
+    entry_id uuid NOT NULL,
+    lot_id uuid NOT NULL,
+    "position" smallint NOT NULL,
+    delta_minor bigint NOT NULL,
+    CONSTRAINT lot_moves_delta_minor_check CHECK ((delta_minor <> 0))
+);
+
+CREATE TABLE public.lots (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    wallet_id uuid NOT NULL,
+    type text NOT NULL,
+    origin text NOT NULL,
+    amount_minor bigint NOT NULL,
+    remaining_minor bigint NOT NULL,
+    held_minor bigint DEFAULT 0 NOT NULL,
+    granted_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    CONSTRAINT lots_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT lots_check CHECK (((remaining_minor >= 0) AND (remaining_minor <= amount_minor))),
+    CONSTRAINT lots_check1 CHECK (((held_minor >= 0) AND (held_minor <= remaining_minor))),
+    CONSTRAINT lots_type_check CHECK ((type = ANY (ARRAY['purchased'::text, 'membership'::text, 'promotional'::text, 'refunded'::text])))
+)
+WITH (fillfactor='80');
 
 CREATE TABLE public.order_lines (
     tenant_id bigint NOT NULL,
@@ -412,6 +470,44 @@ CREATE TABLE public.seals (
     sealed_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.wallet_days (
+    tenant_id bigint NOT NULL,
+    wallet_id uuid NOT NULL,
+    day date NOT NULL,
+    transactions integer DEFAULT 0 NOT NULL,
+    amount_minor bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT wallet_days_amount_minor_check CHECK ((amount_minor >= 0)),
+    CONSTRAINT wallet_days_transactions_check CHECK ((transactions >= 0))
+);
+
+CREATE TABLE public.wallet_refunds (
+    tenant_id bigint NOT NULL,
+    refunded_entry_id uuid NOT NULL,
+    entry_id uuid NOT NULL,
+    amount_minor bigint NOT NULL,
+    CONSTRAINT wallet_refunds_amount_minor_check CHECK ((amount_minor > 0))
+);
+
+CREATE TABLE public.wallets (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    kind text NOT NULL,
+    currency text NOT NULL,
+    account bigint,
+    status text DEFAULT 'open'::text NOT NULL,
+    max_transaction_minor bigint,
+    max_daily_minor bigint,
+    max_daily_transactions integer,
+    low_balance_minor bigint,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT wallets_low_balance_minor_check CHECK ((low_balance_minor > 0)),
+    CONSTRAINT wallets_max_daily_minor_check CHECK ((max_daily_minor > 0)),
+    CONSTRAINT wallets_max_daily_transactions_check CHECK ((max_daily_transactions > 0)),
+    CONSTRAINT wallets_max_transaction_minor_check CHECK ((max_transaction_minor > 0)),
+    CONSTRAINT wallets_status_check CHECK ((status = ANY (ARRAY['open'::text, 'frozen'::text, 'closed'::text])))
+);
+
 ALTER TABLE ONLY jobs.pgqueuer ALTER COLUMN id SET DEFAULT nextval('jobs.pgqueuer_id_seq'::regclass);
 
 ALTER TABLE ONLY jobs.pgqueuer_schedules ALTER COLUMN id SET DEFAULT nextval('jobs.pgqueuer_schedules_id_seq'::regclass);
@@ -451,6 +547,12 @@ ALTER TABLE ONLY public.entries
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY public.hold_lots
+    ADD CONSTRAINT hold_lots_pkey PRIMARY KEY (tenant_id, hold_id, lot_id);
+
+ALTER TABLE ONLY public.holds
+    ADD CONSTRAINT holds_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (tenant_id, key);
 
@@ -459,6 +561,12 @@ ALTER TABLE ONLY public.inbound_webhooks
 
 ALTER TABLE ONLY public.inbound_webhooks
     ADD CONSTRAINT inbound_webhooks_tenant_id_provider_event_id_key UNIQUE (tenant_id, provider, event_id);
+
+ALTER TABLE ONLY public.lot_moves
+    ADD CONSTRAINT lot_moves_pkey PRIMARY KEY (tenant_id, entry_id, lot_id);
+
+ALTER TABLE ONLY public.lots
+    ADD CONSTRAINT lots_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY public.order_lines
     ADD CONSTRAINT order_lines_pkey PRIMARY KEY (tenant_id, id);
@@ -499,6 +607,21 @@ ALTER TABLE ONLY public.seal_ranges
 ALTER TABLE ONLY public.seals
     ADD CONSTRAINT seals_pkey PRIMARY KEY (tenant_id, number);
 
+ALTER TABLE ONLY public.wallet_days
+    ADD CONSTRAINT wallet_days_pkey PRIMARY KEY (tenant_id, wallet_id, day);
+
+ALTER TABLE ONLY public.wallet_refunds
+    ADD CONSTRAINT wallet_refunds_pkey PRIMARY KEY (tenant_id, refunded_entry_id, entry_id);
+
+ALTER TABLE ONLY public.wallets
+    ADD CONSTRAINT wallets_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.wallets
+    ADD CONSTRAINT wallets_tenant_id_account_key UNIQUE (tenant_id, account);
+
+ALTER TABLE ONLY public.wallets
+    ADD CONSTRAINT wallets_tenant_id_customer_id_kind_currency_key UNIQUE (tenant_id, customer_id, kind, currency);
+
 CREATE INDEX pgqueuer_ep_ea_idx ON jobs.pgqueuer USING btree (entrypoint, execute_after) WHERE (status = 'queued'::jobs.pgqueuer_status);
 
 CREATE INDEX pgqueuer_ep_prio_id_idx ON jobs.pgqueuer USING btree (entrypoint, priority DESC, id) WHERE (status = 'queued'::jobs.pgqueuer_status);
@@ -527,7 +650,17 @@ CREATE INDEX pgqueuer_updated_id_id1_idx ON jobs.pgqueuer USING btree (updated, 
 
 CREATE UNIQUE INDEX entries_reference ON public.entries USING btree (tenant_id, reference) WHERE (reference IS NOT NULL);
 
+CREATE INDEX holds_open ON public.holds USING btree (tenant_id, expires_at) WHERE (status = 'open'::text);
+
+CREATE INDEX holds_wallet ON public.holds USING btree (tenant_id, wallet_id, id);
+
 CREATE INDEX inbound_webhooks_unprocessed ON public.inbound_webhooks USING btree (tenant_id, provider, provider_ref) WHERE ((processed_at IS NULL) AND signature_valid);
+
+CREATE INDEX lot_moves_lot ON public.lot_moves USING btree (tenant_id, lot_id);
+
+CREATE INDEX lots_expiring ON public.lots USING btree (tenant_id, expires_at) WHERE ((remaining_minor > 0) AND (expires_at IS NOT NULL));
+
+CREATE INDEX lots_spendable ON public.lots USING btree (tenant_id, wallet_id, granted_at) WHERE (remaining_minor > 0);
 
 CREATE INDEX order_refunds_by_order ON public.order_refunds USING btree (tenant_id, order_id);
 
@@ -550,6 +683,12 @@ CREATE INDEX seal_ranges_seal ON public.seal_ranges USING btree (tenant_id, seal
 CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON jobs.pgqueuer FOR EACH STATEMENT EXECUTE FUNCTION jobs.fn_pgqueuer_changed();
 
 CREATE TRIGGER postings_balance AFTER INSERT ON public.postings REFERENCING NEW TABLE AS posted FOR EACH STATEMENT EXECUTE FUNCTION public.postings_balance();
+
+ALTER TABLE ONLY public.hold_lots
+    ADD CONSTRAINT hold_lots_tenant_id_hold_id_fkey FOREIGN KEY (tenant_id, hold_id) REFERENCES public.holds(tenant_id, id);
+
+ALTER TABLE ONLY public.holds
+    ADD CONSTRAINT holds_tenant_id_wallet_id_fkey FOREIGN KEY (tenant_id, wallet_id) REFERENCES public.wallets(tenant_id, id);
 
 ALTER TABLE ONLY public.order_lines
     ADD CONSTRAINT order_lines_tenant_id_order_id_fkey FOREIGN KEY (tenant_id, order_id) REFERENCES public.orders(tenant_id, id);
@@ -609,6 +748,18 @@ GRANT SELECT,INSERT ON TABLE public.entries TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.events TO vezne_service;
 
+GRANT SELECT,INSERT ON TABLE public.hold_lots TO vezne_service;
+
+GRANT UPDATE(amount_minor) ON TABLE public.hold_lots TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.holds TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.holds TO vezne_service;
+
+GRANT UPDATE(captured_minor) ON TABLE public.holds TO vezne_service;
+
+GRANT UPDATE(released_minor) ON TABLE public.holds TO vezne_service;
+
 GRANT SELECT,INSERT ON TABLE public.idempotency_keys TO vezne_service;
 
 GRANT UPDATE(status) ON TABLE public.idempotency_keys TO vezne_service;
@@ -630,6 +781,14 @@ GRANT UPDATE(processed_at) ON TABLE public.inbound_webhooks TO vezne_service;
 GRANT UPDATE(outcome) ON TABLE public.inbound_webhooks TO vezne_service;
 
 GRANT UPDATE(note) ON TABLE public.inbound_webhooks TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.lot_moves TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.lots TO vezne_service;
+
+GRANT UPDATE(remaining_minor) ON TABLE public.lots TO vezne_service;
+
+GRANT UPDATE(held_minor) ON TABLE public.lots TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.order_lines TO vezne_service;
 
@@ -708,3 +867,25 @@ GRANT SELECT,INSERT ON TABLE public.postings TO vezne_service;
 GRANT SELECT,INSERT ON TABLE public.seal_ranges TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.seals TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.wallet_days TO vezne_service;
+
+GRANT UPDATE(transactions) ON TABLE public.wallet_days TO vezne_service;
+
+GRANT UPDATE(amount_minor) ON TABLE public.wallet_days TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.wallet_refunds TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.wallets TO vezne_service;
+
+GRANT UPDATE(account) ON TABLE public.wallets TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.wallets TO vezne_service;
+
+GRANT UPDATE(max_transaction_minor) ON TABLE public.wallets TO vezne_service;
+
+GRANT UPDATE(max_daily_minor) ON TABLE public.wallets TO vezne_service;
+
+GRANT UPDATE(max_daily_transactions) ON TABLE public.wallets TO vezne_service;
+
+GRANT UPDATE(low_balance_minor) ON TABLE public.wallets TO vezne_service;
