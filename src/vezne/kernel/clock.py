@@ -62,3 +62,8 @@ async def release(tx: "Tx") -> datetime:
         raise ClockGoesBack(now=tx.now.isoformat(), asked=now.isoformat())
     await tx.execute("DELETE FROM clocks WHERE tenant_id = $1", tx.tenant_id)
     return now
+
+
+async def is_held(tx: "Tx") -> bool:
+    """Whether the tenant's clock is held."""
+    return await tx.fetchval("SELECT held_at FROM clocks WHERE tenant_id = $1", tx.tenant_id) is not None

@@ -1,0 +1,341 @@
+"""Tenant, keys, customers, test clock and audit log over HTTP."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+
+from vezne.identity.events import TenantClockMoved
+from vezne.identity.models import (
+    ApiKey,
+    AuditRecord,
+    Customer,
+    CustomerNotFound,
+    CustomerReferenceTaken,
+    KeyNotFound,
+    KeyRevokedAlready,
+    KeyText,
+    PermissionBeyondOwn,
+    PermissionsNotTaken,
+    PermissionUnknown,
+    Tenant,
+    TenantSettings,
+)
+from vezne.identity.operations import auditing, customers, keys, tenants
+from vezne.identity.operations.tenants import SettingInvalid
+from vezne.kernel import clock
+from vezne.kernel.clock import ClockGoesBack, ClockOfLiveTenant, ClockRuns
+from vezne.kernel.errors import Invalid
+from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
+from vezne.kernel.ids import PublicId, UnknownId, parse_id, public_id
+from vezne.kernel.paging import CursorUnknown, Page, PageQuery, cursor
+
+tenant_api = router("/v1/tenant", "Tenant")
+key_api = router("/v1/api-keys", "API keys", permission="keys.manage")
+customer_api = router("/v1/customers", "Customers")
+clock_api = router("/v1/test-clock", "Test clock", permission="clock.manage")
+audit_api = router("/v1/audit-log", "Audit log", permission="audit.read")
+ROUTERS = (tenant_api, key_api, customer_api, clock_api, audit_api)
+
+TenantId = Annotated[UUID, PublicId("ten")]
+KeyId = Annotated[UUID, PublicId("key")]
+CustomerId = Annotated[UUID, PublicId("cus")]
+Metadata = Annotated[
+    dict[Annotated[str, StringConstraints(min_length=1, max_length=40)], Annotated[str, StringConstraints(max_length=500)]],
+    Field(max_length=50, description="your own names and values, up to 50"),
+]
+Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]+\.[^@\s]{2,}$", max_length=254)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class EmptyPatch(Invalid):
+    """Give at least one field to change."""
+
+
+class TenantOut(BaseModel):
+    """Your tenant."""
+
+    id: TenantId
+    slug: str
+    name: str
+    livemode: bool
+    settings: TenantSettings
+    created_at: datetime
+
+
+class TenantPatch(RequestModel):
+    """What to change; what is not given stays."""
+
+    name: Text | None = None
+    settings: dict[str, Any] = Field(default_factory=dict, description="those settings that change")
+
+
+class KeyIn(RequestModel):
+    """A key to make."""
+
+    kind: Literal["secret", "publishable", "restricted"] = "secret"
+    name: Annotated[str, StringConstraints(max_length=200)] = ""
+    permissions: list[str] = Field(default_factory=list, max_length=50, description="of a restricted key")
+    expires_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
+
+
+class KeyOut(BaseModel):
+    """A key; `key` itself is shown once, when it is made."""
+
+    id: KeyId
+    kind: str
+    name: str
+    last4: str
+    permissions: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    key: str | None = Field(None, description="the key, shown now and never again")
+
+
+class RotationIn(RequestModel):
+    """How a key is replaced."""
+
+    overlap_seconds: int = Field(24 * 3600, ge=0, le=30 * 24 * 3600, description="how long the old key stays good")
+
+
+class CustomerIn(RequestModel):
+    """A customer to make known."""
+
+    reference: Text | None = Field(None, description="your own name for the customer; unique")
+    name: Text | None = None
+    email: Email | None = None
+    phone: Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")] | None = Field(
+        None, description="E.164", examples=["+905551112233"]
+    )
+    locale: Literal["en", "tr"] | None = None
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class CustomerPatch(RequestModel):
+    """What to change; what is not given stays, null removes."""
+
+    name: Text | None = None
+    email: Email | None = None
+    phone: Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")] | None = None
+    locale: Literal["en", "tr"] | None = None
+    metadata: Metadata | None = None
+
+
+class CustomerOut(BaseModel):
+    """A customer."""
+
+    id: CustomerId
+    reference: str | None
+    name: str | None
+    email: str | None
+    phone: str | None
+    locale: str | None
+    metadata: dict[str, str]
+    created_at: datetime
+
+
+class ClockIn(RequestModel):
+    """Hold the clock at a time, advance a held one, or (null) let it run."""
+
+    held_at: Annotated[AwareDatetime, Field(strict=False)] | None
+
+
+class ClockOut(BaseModel):
+    """The tenant's time."""
+
+    now: datetime
+    held: bool
+
+
+class AuditOut(BaseModel):
+    """Something that happened."""
+
+    id: Annotated[UUID, PublicId("evt")]
+    type: str
+    subject: str
+    payload: dict[str, Any]
+    actor: str
+    request_id: str | None
+    occurred_at: datetime
+
+
+@tenant_api.get("", dependencies=[requires("customers.read")])
+async def get_tenant(tx: TxDep) -> TenantOut:
+    """Your tenant and its settings."""
+    return _tenant(await tenants.tenant_of(tx))
+
+
+@tenant_api.patch("", dependencies=[requires("tenant.manage")], responses=refusals(SettingInvalid))
+async def patch_tenant(body: TenantPatch, tx: TxDep) -> TenantOut:
+    """Change the tenant's name or some of its settings."""
+    return _tenant(await tenants.change_tenant(tx, name=body.name, settings=body.settings))
+
+
+@key_api.post("", status_code=201, responses=refusals(PermissionUnknown, PermissionsNotTaken, PermissionBeyondOwn))
+async def post_key(body: KeyIn, tx: TxDep) -> KeyOut:
+    """Make an API key. The answer is the only place that shows it."""
+    key, text = await keys.create_key(
+        tx, kind=body.kind, name=body.name, permissions=body.permissions, expires_at=body.expires_at
+    )
+    return _key(key, text)
+
+
+@key_api.get("")
+async def get_keys(tx: TxDep) -> list[KeyOut]:
+    """All keys, newest first."""
+    return [_key(key) for key in await keys.list_keys(tx)]
+
+
+@key_api.post("/{key_id}/rotations", status_code=201, responses=refusals(KeyNotFound, KeyRevokedAlready, PermissionBeyondOwn))
+async def post_rotation(key_id: KeyId, body: RotationIn, tx: TxDep) -> KeyOut:
+    """Replace a key by a new one like it; both are good until the overlap ends."""
+    key, text = await keys.rotate_key(tx, key_id, overlap=timedelta(seconds=body.overlap_seconds))
+    return _key(key, text)
+
+
+@key_api.delete("/{key_id}", responses=refusals(KeyNotFound))
+async def delete_key(key_id: KeyId, tx: TxDep) -> KeyOut:
+    """Revoke a key; every process refuses it within a second."""
+    return _key(await keys.revoke_key(tx, key_id))
+
+
+@customer_api.post("", status_code=201, dependencies=[requires("customers.write")], responses=refusals(CustomerReferenceTaken))
+async def post_customer(body: CustomerIn, tx: TxDep) -> CustomerOut:
+    """Make a customer known."""
+    return _customer(await customers.create_customer(tx, **body.model_dump()))
+
+
+@customer_api.get("", dependencies=[requires("customers.read")], responses=refusals(CursorUnknown))
+async def get_customers(
+    page: PageQuery, tx: TxDep, reference: Annotated[str | None, Query(max_length=200)] = None
+) -> Page[CustomerOut]:
+    """Customers, newest first, or the one with `reference`."""
+    found = await customers.customers(tx, reference=reference, before=_position(page, "cus"), limit=page.limit + 1)
+    shown = found[: page.limit]
+    more = len(found) > page.limit
+    return Page(
+        data=[_customer(person) for person in shown],
+        has_more=more,
+        next=cursor(public_id("cus", shown[-1].id)) if more else None,
+    )
+
+
+@customer_api.get("/{customer_id}", dependencies=[requires("customers.read")], responses=refusals(CustomerNotFound))
+async def get_customer(customer_id: CustomerId, tx: TxDep) -> CustomerOut:
+    """One customer."""
+    return _customer(await customers.customer(tx, customer_id))
+
+
+@customer_api.patch(
+    "/{customer_id}", dependencies=[requires("customers.write")], responses=refusals(CustomerNotFound, EmptyPatch)
+)
+async def patch_customer(customer_id: CustomerId, body: CustomerPatch, tx: TxDep) -> CustomerOut:
+    """Change a customer's details."""
+    changes = body.model_dump(exclude_unset=True)
+    if not changes:
+        raise EmptyPatch(loc=("body",))
+    if changes.get("metadata", {}) is None:
+        changes["metadata"] = {}
+    return _customer(await customers.change_customer(tx, customer_id, changes))
+
+
+@clock_api.get("")
+async def get_clock(tx: TxDep) -> ClockOut:
+    """The tenant's time, and whether it is held."""
+    return ClockOut(now=tx.now, held=await clock.is_held(tx))
+
+
+@clock_api.put("", responses=refusals(ClockOfLiveTenant, ClockGoesBack, ClockRuns))
+async def put_clock(body: ClockIn, tx: TxDep) -> ClockOut:
+    """Hold a test tenant's clock at a time, move a held one forward, or let it run again."""
+    if body.held_at is None:
+        now = await clock.release(tx)
+    else:
+        now = await clock.hold(tx, body.held_at)
+    tenant = await tenants.tenant_of(tx)
+    await tx.publish(TenantClockMoved(tenant_id=tenant.id, held_at=body.held_at))
+    return ClockOut(now=now, held=body.held_at is not None)
+
+
+@audit_api.get("", responses=refusals(CursorUnknown))
+async def get_audit_log(
+    page: PageQuery,
+    tx: TxDep,
+    subject: Annotated[str | None, Query(max_length=100, description="a public id")] = None,
+    actor: Annotated[str | None, Query(max_length=100)] = None,
+    type: Annotated[str | None, Query(max_length=100, examples=["wallet.debited"])] = None,  # noqa: A002 - its name in the API
+) -> Page[AuditOut]:
+    """What happened, newest first, with who did it."""
+    found = await auditing.audit_log(
+        tx, subject=subject, actor=actor, type_=type, before=_position(page, "evt"), limit=page.limit + 1
+    )
+    shown = found[: page.limit]
+    more = len(found) > page.limit
+    return Page(
+        data=[_record(record) for record in shown],
+        has_more=more,
+        next=cursor(public_id("evt", shown[-1].id)) if more else None,
+    )
+
+
+def _position(page: PageQuery, prefix: str) -> UUID | None:
+    position = page.position()
+    if position is None:
+        return None
+    try:
+        return parse_id(prefix, position)
+    except UnknownId:
+        raise CursorUnknown(loc=("query", "after")) from None
+
+
+def _tenant(tenant: Tenant) -> TenantOut:
+    return TenantOut(
+        id=tenant.id,
+        slug=tenant.slug,
+        name=tenant.name,
+        livemode=tenant.livemode,
+        settings=tenant.settings,
+        created_at=tenant.created_at,
+    )
+
+
+def _key(key: ApiKey, text: KeyText | None = None) -> KeyOut:
+    return KeyOut(
+        id=key.id,
+        kind=key.kind,
+        name=key.name,
+        last4=key.last4,
+        permissions=sorted(key.granted()),
+        created_at=key.created_at,
+        expires_at=key.expires_at,
+        revoked_at=key.revoked_at,
+        key=text.text if text else None,
+    )
+
+
+def _customer(customer: Customer) -> CustomerOut:
+    return CustomerOut(
+        id=customer.id,
+        reference=customer.reference,
+        name=customer.name,
+        email=customer.email,
+        phone=customer.phone,
+        locale=customer.locale,
+        metadata=dict(customer.metadata),
+        created_at=customer.created_at,
+    )
+
+
+def _record(record: AuditRecord) -> AuditOut:
+    return AuditOut(
+        id=record.id,
+        type=record.type,
+        subject=record.subject,
+        payload=dict(record.payload),
+        actor=record.actor,
+        request_id=record.request_id,
+        occurred_at=record.occurred_at,
+    )

@@ -1,0 +1,211 @@
+"""Tenants and their settings, API keys, customers."""
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Self
+from uuid import UUID
+from zoneinfo import ZoneInfo, available_timezones
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from vezne.identity.permissions import ALL, PUBLISHABLE
+from vezne.kernel.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
+from vezne.kernel.money import MAX_MINOR, Currency
+
+KeyKind = Literal["secret", "publishable", "restricted"]
+
+_PREFIX: dict[KeyKind, str] = {"secret": "sk", "publishable": "pk", "restricted": "rk"}
+_KEY = re.compile(r"vz_(sk|pk|rk)_(test|live)_([a-z2-7]{1,13})_([A-Za-z0-9_-]{43})", re.ASCII)
+
+
+class KeyMissing(Unauthenticated):
+    """Send an API key: `Authorization: Bearer vz_sk_…`."""
+
+
+class KeyUnknown(Unauthenticated):
+    """This API key is not valid: mistyped, revoked or expired."""
+
+
+class TooManyRequests(RateLimited):
+    """This key has made its {limit} requests of this minute; wait {retry_after_seconds} s."""
+
+
+class KeyNotFound(NotFound):
+    """There is no API key {key_id}."""
+
+
+class KeyRevokedAlready(Conflict):
+    """The API key {key_id} is revoked."""
+
+
+class PermissionUnknown(Invalid):
+    """There is no permission {permission}."""
+
+
+class PermissionsNotTaken(Invalid):
+    """Only a restricted key takes a list of permissions, and it takes at least one."""
+
+
+class PermissionBeyondOwn(Forbidden):
+    """A key cannot give the permission {permission}, which it does not have."""
+
+
+class CustomerNotFound(NotFound):
+    """There is no customer {customer_id}."""
+
+
+class CustomerReferenceTaken(Conflict):
+    """The customer {customer_id} has the reference {reference} already."""
+
+
+class SlugTaken(Conflict):
+    """There is a tenant {slug} already."""
+
+
+class TenantNotFound(NotFound):
+    """There is no tenant {tenant}."""
+
+
+class TenantSettings(BaseModel):
+    """What a tenant may choose. Amounts are minor units."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    payment_mode: Literal["demo_local", "GATEWAY_DEMO", "live"] = Field(
+        "GATEWAY_DEMO",
+        description="demo_local: the demo client in process; GATEWAY_DEMO: the sandbox over HTTP; live: the provider",
+    )
+    payment_provider: str = Field("simulated", pattern=r"^[a-z][a-z0-9_]{1,31}$", description="who takes the money")
+    commission_basis_points: int = Field(
+        0, strict=True, ge=0, le=10_000, description="the platform's share, in hundredths of a percent"
+    )
+    locale: Literal["en", "tr"] = Field("en", description="the language of pages and messages where the visitor's is not known")
+    default_currency: Currency = "TRY"
+    time_zone: str = Field("Europe/Istanbul", description="IANA name; where the tenant's days begin and end")
+    low_balance_minor: int | None = Field(
+        None, strict=True, ge=0, le=MAX_MINOR, description="a wallet that falls below this announces it; null: none does"
+    )
+    max_transaction_amount: int | None = Field(
+        None, strict=True, ge=1, le=MAX_MINOR, description="the largest single debit or transfer"
+    )
+    max_daily_transactions: int | None = Field(None, strict=True, ge=1, description="debits and transfers of a wallet in a day")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name not in available_timezones():
+            message = "not an IANA time zone"
+            raise ValueError(message)
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The tenant's time zone."""
+        return ZoneInfo(self.time_zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One business with its own customers, books and keys; either test or live, for good."""
+
+    tenant_id: int
+    id: UUID
+    slug: str
+    name: str
+    livemode: bool
+    settings: TenantSettings
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An API key as it is kept: its hash and last four characters, never itself."""
+
+    id: UUID
+    kind: KeyKind
+    name: str
+    last4: str
+    permissions: frozenset[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+    def stands(self, now: datetime) -> bool:
+        """Whether the key is good at `now`."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    def granted(self) -> frozenset[str]:
+        """What the key may do."""
+        return {"secret": ALL | PUBLISHABLE, "publishable": PUBLISHABLE, "restricted": self.permissions}[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyText:
+    """An API key as its holder has it: `vz_sk_test_<tenant>_<secret>`; it reveals its tenant and nothing else."""
+
+    tenant_id: int
+    text: str
+
+    @classmethod
+    def fresh(cls, kind: KeyKind, tenant_id: int, *, livemode: bool) -> Self:
+        """A new key: 256 random bits."""
+        number = base64.b32encode(tenant_id.to_bytes((tenant_id.bit_length() + 7) // 8, "big")).decode().rstrip("=").lower()
+        mode = "live" if livemode else "test"
+        return cls(tenant_id, f"vz_{_PREFIX[kind]}_{mode}_{number}_{secrets.token_urlsafe(32)}")
+
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """The key in `text`, or None when it is none."""
+        match = _KEY.fullmatch(text)
+        if match is None:
+            return None
+        number = match[3].upper()
+        try:
+            raw = base64.b32decode(number + "=" * (-len(number) % 8))
+        except ValueError:
+            return None
+        tenant_id = int.from_bytes(raw, "big")
+        return cls(tenant_id, text) if 0 < tenant_id < 2**63 else None
+
+    @property
+    def hash(self) -> bytes:
+        """What is kept of the key. A slow hash would guard a guessable secret; this one has 256 random bits."""
+        return hashlib.sha256(self.text.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Whoever has wallets and places orders; `reference` is the tenant's own name for them."""
+
+    id: UUID
+    reference: str | None
+    name: str | None
+    email: str | None
+    phone: str | None
+    locale: str | None
+    metadata: Mapping[str, str]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One line of the audit log."""
+
+    id: UUID
+    type: str
+    subject: str
+    payload: Mapping[str, object]
+    actor: str
+    request_id: str | None
+    occurred_at: datetime
+
+
+def settings_of_json(text: str) -> TenantSettings:
+    """Settings as they are stored; what a newer version added has its default."""
+    return TenantSettings.model_validate(msgspec.json.decode(text))

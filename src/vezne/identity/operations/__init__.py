@@ -1,0 +1,1 @@
+"""What identity does, one file a verb family."""

@@ -1,0 +1,91 @@
+"""Tenants: opening them and changing what they chose."""
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from vezne.identity import queries
+from vezne.identity.events import TenantChanged, TenantCreated
+from vezne.identity.models import SlugTaken, Tenant, TenantNotFound, TenantSettings
+from vezne.kernel import clock
+from vezne.kernel.db import Database, Tx
+from vezne.kernel.errors import Invalid
+from vezne.kernel.ids import new_id
+from vezne.kernel.principal import Principal
+
+
+class SettingInvalid(Invalid):
+    """The setting {name} is not valid: {reason}."""
+
+
+async def create_tenant(
+    db: Database, *, slug: str, name: str, livemode: bool = False, settings: TenantSettings | None = None
+) -> Tenant:
+    """Open a tenant; it is test or live for good. Raises SlugTaken when there is one of that slug already."""
+    tenant = Tenant(0, new_id(), slug, name, livemode, settings or TenantSettings(), clock.real_now())
+    async with db.connection() as connection:
+        number = await queries.insert_tenant(connection, tenant)
+    if number is None:
+        raise SlugTaken(slug=slug)
+    async with db.transaction(Principal.system(number, "tenants", livemode=livemode)) as tx:
+        await tx.publish(TenantCreated(tenant_id=tenant.id, slug=slug, livemode=livemode))
+        return await tenant_of(tx)
+
+
+async def list_tenants(db: Database) -> list[Tenant]:
+    """All tenants, oldest first."""
+    async with db.connection() as connection:
+        return await queries.select_tenants(connection)
+
+
+async def find_tenant(db: Database, slug: str) -> Tenant:
+    """The tenant with this slug. Raises TenantNotFound."""
+    async with db.connection() as connection:
+        found = await queries.select_tenants(connection, slug=slug)
+    if not found:
+        raise TenantNotFound(tenant=slug)
+    return found[0]
+
+
+async def find_tenant_by_id(db: Database, tenant_id: UUID) -> Tenant:
+    """The tenant with this public id. Raises TenantNotFound."""
+    async with db.connection() as connection:
+        found = await queries.select_tenants(connection, id_=tenant_id)
+    if not found:
+        raise TenantNotFound(tenant=str(tenant_id))
+    return found[0]
+
+
+async def tenant_of(tx: Tx) -> Tenant:
+    """The transaction's tenant. Raises TenantNotFound."""
+    tenant = await queries.select_tenant(tx)
+    if tenant is None:
+        raise TenantNotFound(tenant=tx.tenant_id)
+    return tenant
+
+
+async def settings_of(tx: Tx) -> TenantSettings:
+    """What the transaction's tenant chose."""
+    return (await tenant_of(tx)).settings
+
+
+async def change_tenant(tx: Tx, *, name: str | None = None, settings: dict[str, Any] | None = None) -> Tenant:
+    """Change the tenant's name, or those of its settings that are given. The same again changes nothing.
+
+    Raises SettingInvalid, naming the setting.
+    """
+    tenant = await tenant_of(tx)
+    try:
+        chosen = TenantSettings.model_validate(tenant.settings.model_dump() | (settings or {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = str(first["loc"][0]) if first["loc"] else "settings"
+        raise SettingInvalid(name=where, reason=first["msg"], loc=("body", "settings", where)) from None
+    before = tenant.settings.model_dump() | {"name": tenant.name}
+    after = chosen.model_dump() | {"name": name or tenant.name}
+    changed = sorted(key for key, value in after.items() if before[key] != value)
+    if changed:
+        await queries.update_tenant(tx, name or tenant.name, chosen)
+        await tx.publish(TenantChanged(tenant_id=tenant.id, changed=changed))
+    return await tenant_of(tx)
