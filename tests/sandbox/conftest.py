@@ -1,11 +1,10 @@
 """A sandbox over real HTTP, and the merchant that uses it."""
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -14,11 +13,9 @@ from starlette.routing import Route
 
 from vezne.sandbox import SandboxSettings, running
 
-sys.path.insert(0, str(Path(__file__).parent))  # importlib mode leaves the tests' own modules unfound
+sys.path.insert(0, str(Path(__file__).parents[2]))  # importlib mode leaves the tests' own modules unfound
 
-from sandbox_merchant import KEY, QUICK, SECRET, Gateway, HeldClock, Merchant, serving  # noqa: E402 - after the path
-
-Open = Callable[..., Awaitable[Gateway]]
+from tests.sandbox.merchant import KEY, QUICK, SECRET, Gateway, HeldClock, Merchant, Open, serving
 
 
 @pytest.fixture
@@ -35,8 +32,8 @@ async def open_gateway(tmp_path: Path, merchant: Merchant) -> AsyncIterator[Open
     """Starts a sandbox with the settings given; all are stopped in the end."""
     async with AsyncExitStack() as stack:
 
-        async def start(clock: HeldClock | None = None, **settings: Any) -> Gateway:
-            chosen = {
+        async def start(clock: HeldClock | None = None, **settings: object) -> Gateway:
+            chosen: dict[str, object] = {
                 "database": tmp_path / "sandbox.sqlite3",
                 "api_key": KEY,
                 "webhook_secret": SECRET,
@@ -44,7 +41,7 @@ async def open_gateway(tmp_path: Path, merchant: Merchant) -> AsyncIterator[Open
                 "delayed_success": timedelta(milliseconds=50),
                 **settings,
             }
-            ready = SandboxSettings(**chosen)
+            ready = SandboxSettings.model_validate(chosen)
             base = await stack.enter_async_context(running(ready, clock) if clock else running(ready))
             headers = {"authorization": f"Bearer {KEY}"}
             client = httpx2.AsyncClient(base_url=base, headers=headers, trust_env=False, timeout=10)

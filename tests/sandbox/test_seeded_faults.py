@@ -2,14 +2,15 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 
 import httpx2
 import pytest
-from sandbox_merchant import SECRET, until
 from standardwebhooks import Webhook, WebhookVerificationError
+from tests.sandbox.merchant import SECRET, Gateway, Merchant, Open, Received, until
 
 
-def genuine(received) -> bool:
+def genuine(received: Received) -> bool:
     try:
         Webhook(SECRET).verify(received.body, received.headers)
     except WebhookVerificationError:
@@ -17,7 +18,11 @@ def genuine(received) -> bool:
     return True
 
 
-async def fired(gateway, **expected: int) -> None:
+def arrived_in_all(merchant: Merchant, number: int) -> bool:
+    return len(merchant.received) == number
+
+
+async def fired(gateway: Gateway, **expected: int) -> None:
     names = {name.replace("__", "."): times for name, times in expected.items()}
 
     async def all_fired() -> bool:
@@ -26,7 +31,7 @@ async def fired(gateway, **expected: int) -> None:
     await until(all_fired)
 
 
-async def test_duplicates_carry_the_same_event(gateway, merchant):
+async def test_duplicates_carry_the_same_event(gateway: Gateway, merchant: Merchant) -> None:
     await gateway.arm(webhooks={"duplicate": 2})
     await gateway.played()
     await until(lambda: len(merchant.received) == 3)
@@ -35,20 +40,20 @@ async def test_duplicates_carry_the_same_event(gateway, merchant):
     await fired(gateway, webhooks__duplicate=2)
 
 
-async def test_the_same_seed_duplicates_the_same_events(gateway, merchant):
+async def test_the_same_seed_duplicates_the_same_events(gateway: Gateway, merchant: Merchant) -> None:
     patterns = []
     for _ in range(2):
         await gateway.arm(seed=7, webhooks={"duplicate": 0.5})
         before = len(merchant.received)
         made = [(await gateway.played())["id"] for _ in range(12)]
         await fired(gateway, webhooks__duplicate=5)
-        await until(lambda before=before: len(merchant.received) == before + 17)
+        await until(partial(arrived_in_all, merchant, before + 17))
         arrived = [received.event["data"]["id"] for received in merchant.received[before:]]
         patterns.append([arrived.count(payment) for payment in made])
     assert patterns[0] == patterns[1]
 
 
-async def test_events_arrive_in_the_wrong_order(gateway, merchant):
+async def test_events_arrive_in_the_wrong_order(gateway: Gateway, merchant: Merchant) -> None:
     await gateway.arm(webhooks={"reorder": True})
     first, second = await gateway.played(), await gateway.played()
     await until(lambda: len(merchant.received) == 2)
@@ -56,14 +61,14 @@ async def test_events_arrive_in_the_wrong_order(gateway, merchant):
     await fired(gateway, webhooks__reorder=1)
 
 
-async def test_a_held_event_goes_alone_when_no_other_comes(gateway, merchant):
+async def test_a_held_event_goes_alone_when_no_other_comes(gateway: Gateway, merchant: Merchant) -> None:
     await gateway.arm(webhooks={"reorder": 100})
     await gateway.played()
     await until(lambda: len(merchant.received) == 1)
     await fired(gateway, webhooks__reorder=0)
 
 
-async def test_events_set_out_late(gateway, merchant):
+async def test_events_set_out_late(gateway: Gateway, merchant: Merchant) -> None:
     await gateway.arm(webhooks={"delay_ms": 300})
     began = asyncio.get_running_loop().time()
     await gateway.played()
@@ -72,7 +77,7 @@ async def test_events_set_out_late(gateway, merchant):
     await fired(gateway, webhooks__delay_ms=1)
 
 
-async def test_lost_webhooks_arrive_by_the_retry_schedule(gateway, merchant):
+async def test_lost_webhooks_arrive_by_the_retry_schedule(gateway: Gateway, merchant: Merchant) -> None:
     await gateway.arm(webhooks={"drop_first": 2})
     payment = await gateway.played()
     await until(lambda: len(merchant.received) == 1)
@@ -85,7 +90,7 @@ async def test_lost_webhooks_arrive_by_the_retry_schedule(gateway, merchant):
     await until(logged)
 
 
-async def test_a_forged_copy_comes_first_and_claims_success(gateway, merchant):
+async def test_a_forged_copy_comes_first_and_claims_success(gateway: Gateway, merchant: Merchant) -> None:
     await gateway.arm(webhooks={"forge": True})
     await gateway.played(card="4000000000000002")
     await until(lambda: len(merchant.received) == 2)
@@ -96,7 +101,7 @@ async def test_a_forged_copy_comes_first_and_claims_success(gateway, merchant):
     await fired(gateway, webhooks__forge=1)
 
 
-async def test_a_stale_copy_comes_first(gateway, merchant):
+async def test_a_stale_copy_comes_first(gateway: Gateway, merchant: Merchant) -> None:
     await gateway.arm(webhooks={"stale": True})
     await gateway.played()
     await until(lambda: len(merchant.received) == 2)
@@ -106,7 +111,7 @@ async def test_a_stale_copy_comes_first(gateway, merchant):
     await fired(gateway, webhooks__stale=1)
 
 
-async def test_the_answer_is_lost_after_the_work_is_done(gateway):
+async def test_the_answer_is_lost_after_the_work_is_done(gateway: Gateway) -> None:
     payment = await gateway.played()
     await gateway.arm(api={"timeout_after": "refund", "hang_ms": 100})
     path, body = f"/payments/{payment['id']}/refunds", {"amount_minor": 300}
@@ -118,7 +123,7 @@ async def test_the_answer_is_lost_after_the_work_is_done(gateway):
     await fired(gateway, api__timeout_after=1)
 
 
-async def test_a_client_that_waits_no_longer_finds_its_payment_by_reference(gateway):
+async def test_a_client_that_waits_no_longer_finds_its_payment_by_reference(gateway: Gateway) -> None:
     await gateway.arm(api={"timeout_after": "create"})
     order = gateway.order()
     with pytest.raises(httpx2.ReadTimeout):
@@ -127,7 +132,7 @@ async def test_a_client_that_waits_no_longer_finds_its_payment_by_reference(gate
     assert [payment["amount_minor"] for payment in found] == [10_000]
 
 
-async def test_a_capture_fails_with_500_after_it_was_made(gateway):
+async def test_a_capture_fails_with_500_after_it_was_made(gateway: Gateway) -> None:
     payment = await gateway.played(capture="manual")
     await gateway.arm(api={"error_500_after": "capture", "times": 2})
     for _ in range(2):
@@ -138,7 +143,7 @@ async def test_a_capture_fails_with_500_after_it_was_made(gateway):
     await fired(gateway, api__error_500_after=2)
 
 
-async def test_answers_are_slow(gateway):
+async def test_answers_are_slow(gateway: Gateway) -> None:
     await gateway.arm(api={"slow_ms": 150})
     began = asyncio.get_running_loop().time()
     await gateway.payment()
@@ -146,7 +151,7 @@ async def test_answers_are_slow(gateway):
     await fired(gateway, api__slow_ms=1)
 
 
-async def test_refunds_stay_pending_and_then_fail_giving_the_amount_free_again(gateway, merchant):
+async def test_refunds_stay_pending_and_then_fail_giving_the_amount_free_again(gateway: Gateway, merchant: Merchant) -> None:
     payment = await gateway.played()
     await gateway.arm(refunds={"delay_ms": 100, "fail": True})
     refund = (await gateway.post(f"/payments/{payment['id']}/refunds", {"amount_minor": 10_000})).json()
@@ -160,7 +165,7 @@ async def test_refunds_stay_pending_and_then_fail_giving_the_amount_free_again(g
     await fired(gateway, refunds__delay_ms=1, refunds__fail=1)
 
 
-async def test_refunds_may_take_their_time_by_setting(open_gateway, merchant):
+async def test_refunds_may_take_their_time_by_setting(open_gateway: Open, merchant: Merchant) -> None:
     gateway = await open_gateway(refund_delay=timedelta(milliseconds=50))
     payment = await gateway.played()
     assert (await gateway.post(f"/payments/{payment['id']}/refunds")).json()["status"] == "pending"
@@ -168,7 +173,7 @@ async def test_refunds_may_take_their_time_by_setting(open_gateway, merchant):
     assert (await gateway.get(f"/payments/{payment['id']}"))["refunded_minor"] == 10_000
 
 
-async def test_a_promised_fault_that_never_fired_shows_nought_and_disarming_ends_all(gateway, merchant):
+async def test_a_fault_that_never_fired_shows_nought_and_disarming_ends_all(gateway: Gateway, merchant: Merchant) -> None:
     await gateway.arm(seed=3, webhooks={"forge": True, "duplicate": 1})
     assert await gateway.fired() == {"webhooks.duplicate": 0, "webhooks.forge": 0}
     cleared = (await gateway.client.delete("/simulated/v1/faults")).json()
@@ -177,7 +182,7 @@ async def test_a_promised_fault_that_never_fired_shows_nought_and_disarming_ends
     await until(lambda: len(merchant.received) == 1)
 
 
-async def test_faults_that_do_not_exist_are_refused_by_name(gateway):
+async def test_faults_that_do_not_exist_are_refused_by_name(gateway: Gateway) -> None:
     for body, param in (
         ({"webhooks": {"explode": True}}, "webhooks.explode"),
         ({"api": {"timeout_after": "lunch"}}, "api.timeout_after"),

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from sandbox_merchant import HeldClock, until
+from tests.sandbox.merchant import HeldClock, Merchant, Open, until
 
 
-async def test_an_abandoned_payment_expires(open_gateway, merchant):
+async def test_an_abandoned_payment_expires(open_gateway: Open, merchant: Merchant) -> None:
     clock = HeldClock()
     gateway = await open_gateway(clock)
     left, challenged = await gateway.payment(), await gateway.played(card="4000002500003155", three_ds="abandon")
@@ -17,7 +17,7 @@ async def test_an_abandoned_payment_expires(open_gateway, merchant):
     await until(lambda: merchant.types == ["payment.expired"] * 2)
 
 
-async def test_a_payment_may_have_less_time_and_a_paid_one_never_expires(open_gateway):
+async def test_a_payment_may_have_less_time_and_a_paid_one_never_expires(open_gateway: Open) -> None:
     clock = HeldClock()
     gateway = await open_gateway(clock)
     short, paid = await gateway.payment(expires_in=60), await gateway.played(expires_in=60)
@@ -26,7 +26,7 @@ async def test_a_payment_may_have_less_time_and_a_paid_one_never_expires(open_ga
     assert (await gateway.get(f"/payments/{paid['id']}"))["status"] == "succeeded"
 
 
-async def test_a_delayed_card_is_processing_and_then_succeeds(open_gateway, merchant):
+async def test_a_delayed_card_is_processing_and_then_succeeds(open_gateway: Open, merchant: Merchant) -> None:
     clock = HeldClock()
     gateway = await open_gateway(clock, delayed_success=timedelta(seconds=90))
     payment = await gateway.played(card="4000000000000077")
@@ -38,7 +38,7 @@ async def test_a_delayed_card_is_processing_and_then_succeeds(open_gateway, merc
     await until(lambda: sorted(merchant.types) == ["payment.processing", "payment.succeeded"])
 
 
-async def test_a_delayed_card_with_manual_capture_is_authorised_later_and_that_expires_too(open_gateway):
+async def test_a_delayed_card_with_manual_capture_is_authorised_later_and_that_expires_too(open_gateway: Open) -> None:
     clock = HeldClock()
     gateway = await open_gateway(clock, authorisation_lasts=timedelta(days=2))
     payment = await gateway.played(card="4000000000000077", capture="manual")

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import httpx2
 import pytest
-from sandbox_merchant import KEY, SECRET, HeldClock, until
 from standardwebhooks import Webhook, WebhookVerificationError
+from tests.sandbox.merchant import KEY, SECRET, Gateway, HeldClock, Merchant, Open, until
 
 
-async def test_a_webhook_is_signed_and_tells_the_whole_payment(gateway, merchant):
+async def test_a_webhook_is_signed_and_tells_the_whole_payment(gateway: Gateway, merchant: Merchant) -> None:
     payment = await gateway.played()
     await until(lambda: len(merchant.received) == 1)
     [received] = merchant.received
@@ -20,7 +20,7 @@ async def test_a_webhook_is_signed_and_tells_the_whole_payment(gateway, merchant
         Webhook(SECRET).verify(received.body.replace(b"10000", b"10001"), received.headers)
 
 
-async def test_every_outcome_has_its_event(gateway, merchant):
+async def test_every_outcome_has_its_event(gateway: Gateway, merchant: Merchant) -> None:
     await gateway.played(card="4000000000000002")
     paid = await gateway.played()
     await gateway.post(f"/payments/{paid['id']}/refunds", {"amount_minor": 1})
@@ -33,7 +33,7 @@ async def test_every_outcome_has_its_event(gateway, merchant):
     assert sorted(merchant.types) == sorted([*(f"payment.{status}" for status in expected), "refund.succeeded"])
 
 
-async def test_a_failing_receiver_is_tried_again_with_the_same_event_and_a_new_signature(gateway, merchant):
+async def test_a_failing_receiver_gets_the_same_event_again(gateway: Gateway, merchant: Merchant) -> None:
     merchant.answers = [500, 404, 302]
     payment = await gateway.played()
     await until(lambda: len(merchant.received) == 4)
@@ -55,7 +55,7 @@ async def test_a_failing_receiver_is_tried_again_with_the_same_event_and_a_new_s
     await until(logged)
 
 
-async def test_a_receiver_that_never_accepts_is_given_up_and_can_be_asked_again(open_gateway, merchant):
+async def test_a_receiver_that_never_accepts_is_given_up_and_can_be_asked_again(open_gateway: Open, merchant: Merchant) -> None:
     gateway = await open_gateway(retry_delays=(timedelta(milliseconds=10),))
     merchant.answers = [500, 500]
     payment = await gateway.played()
@@ -71,7 +71,7 @@ async def test_a_receiver_that_never_accepts_is_given_up_and_can_be_asked_again(
     assert merchant.received[2].event == merchant.received[0].event == event["body"]
 
 
-async def test_an_unreachable_receiver_does_not_stop_the_others(gateway, merchant):
+async def test_an_unreachable_receiver_does_not_stop_the_others(gateway: Gateway, merchant: Merchant) -> None:
     lost = await gateway.played(webhook_url="http://127.0.0.1:9/nobody")
     await gateway.played()
     await until(lambda: len(merchant.received) == 1)
@@ -84,7 +84,7 @@ async def test_an_unreachable_receiver_does_not_stop_the_others(gateway, merchan
     await until(logged)
 
 
-async def test_a_slow_receiver_is_cut_off_and_tried_again(open_gateway, merchant):
+async def test_a_slow_receiver_is_cut_off_and_tried_again(open_gateway: Open, merchant: Merchant) -> None:
     gateway = await open_gateway(webhook_timeout=timedelta(milliseconds=80))
     merchant.delay_seconds = 1
     payment = await gateway.played()
@@ -98,7 +98,7 @@ async def test_a_slow_receiver_is_cut_off_and_tried_again(open_gateway, merchant
     await until(lambda: len(merchant.received) >= 2)
 
 
-async def test_retries_follow_the_clock_that_was_given(open_gateway, merchant):
+async def test_retries_follow_the_clock_that_was_given(open_gateway: Open, merchant: Merchant) -> None:
     clock = HeldClock()
     gateway = await open_gateway(clock, retry_delays=(timedelta(minutes=5),))
     merchant.answers = [503]
@@ -116,7 +116,7 @@ async def test_retries_follow_the_clock_that_was_given(open_gateway, merchant):
     await until(lambda: len(merchant.received) == 2)
 
 
-async def test_events_are_listed_and_read_by_id_only_with_the_key(gateway):
+async def test_events_are_listed_and_read_by_id_only_with_the_key(gateway: Gateway) -> None:
     await gateway.played()
     [event] = (await gateway.get("/events"))["data"]
     assert (await gateway.get(f"/events/{event['id']}"))["body"]["data"]["status"] == "succeeded"

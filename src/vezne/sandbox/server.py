@@ -20,7 +20,7 @@ def _config(settings: SandboxSettings, clock: Clock) -> uvicorn.Config:
         create_app(settings, clock),
         host=settings.host,
         port=settings.port,
-        access_log=False,  # a customer may type a card number into an address; it must reach no log
+        access_log=False,
         log_config=None,
         server_header=False,
         lifespan="on",

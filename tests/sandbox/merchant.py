@@ -14,7 +14,6 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
-
 KEY = "sim_sk_test_0123456789"
 SECRET = "whsec_c2FuZGJveC13ZWJob29rLXNlY3JldA=="
 QUICK = tuple(timedelta(milliseconds=ms) for ms in (20, 40, 80, 160, 320))
@@ -140,3 +139,7 @@ class Gateway:
     async def fired(self) -> dict[str, int]:
         fired: dict[str, int] = (await self.get("/faults"))["fired"]
         return fired
+
+
+Open = Callable[..., Awaitable[Gateway]]
+"""Starts a sandbox with the settings given, and a held clock when one is given."""
