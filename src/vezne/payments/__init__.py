@@ -1,0 +1,98 @@
+"""Payments: money from outside, through any provider: attempts, the one finaliser, refunds, and the webhooks received.
+
+A payment is asked for with a `purpose` that payments does not read; whoever asked learns by events what became of it, and
+finds the money in the ledger's `unapplied` account.
+
+Wiring, for the composition root: make one `Gateways.from_settings(settings)`, put it on `app.state.gateways`, register
+`jobs_on(gateways)` with the worker, and `aclose()` it at the end.
+"""
+
+from vezne.payments.events import (
+    AttemptStarted,
+    PaymentCancelled,
+    PaymentCreated,
+    PaymentExpired,
+    PaymentFailed,
+    PaymentFlagged,
+    PaymentSucceeded,
+    PaymentSucceededLate,
+    RefundFailed,
+    RefundRequested,
+    RefundSucceeded,
+)
+from vezne.payments.gateways import Gateways, ProviderUnknown
+from vezne.payments.models import (
+    Attempt,
+    AttemptStatus,
+    ClientSecretUnknown,
+    Flag,
+    Payment,
+    PaymentStatus,
+    Refund,
+    RefundStatus,
+    read_client_secret,
+)
+from vezne.payments.operations.checking import audit
+from vezne.payments.operations.closing import cancel, expire, expire_due
+from vezne.payments.operations.paying import (
+    PaymentInFlight,
+    PaymentNotOpen,
+    PaymentUnderReview,
+    StartedAttempt,
+    create,
+    of_client_secret,
+    payer,
+    start_attempt,
+)
+from vezne.payments.operations.reading import attempts
+from vezne.payments.operations.refunding import NotRefundable, RefundTooLarge, refund
+from vezne.payments.operations.settling import UnknownPayment, finalise, lock, payment
+from vezne.payments.providers.base import ProviderRefused, ProviderUnavailable, SignatureInvalid
+
+__all__ = [
+    "Attempt",
+    "AttemptStarted",
+    "AttemptStatus",
+    "ClientSecretUnknown",
+    "Flag",
+    "Gateways",
+    "NotRefundable",
+    "Payment",
+    "PaymentCancelled",
+    "PaymentCreated",
+    "PaymentExpired",
+    "PaymentFailed",
+    "PaymentFlagged",
+    "PaymentInFlight",
+    "PaymentNotOpen",
+    "PaymentStatus",
+    "PaymentSucceeded",
+    "PaymentSucceededLate",
+    "PaymentUnderReview",
+    "ProviderRefused",
+    "ProviderUnavailable",
+    "ProviderUnknown",
+    "Refund",
+    "RefundFailed",
+    "RefundRequested",
+    "RefundStatus",
+    "RefundSucceeded",
+    "RefundTooLarge",
+    "SignatureInvalid",
+    "StartedAttempt",
+    "UnknownPayment",
+    "attempts",
+    "audit",
+    "cancel",
+    "create",
+    "expire",
+    "expire_due",
+    "finalise",
+    "lock",
+    "of_client_secret",
+    "payer",
+    "payment",
+    "read_client_secret",
+    "refund",
+    "start_attempt",
+]

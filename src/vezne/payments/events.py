@@ -1,0 +1,108 @@
+"""What payments tells those above it."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from vezne.kernel.events import Event
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentCreated(Event):
+    """Somebody is asked for money."""
+
+    payment_id: UUID
+    purpose: str
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttemptStarted(Event):
+    """The customer was sent to a provider to pay."""
+
+    attempt_id: UUID
+    payment_id: UUID
+    provider: str
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentSucceeded(Event):
+    """The money is ours and stands in `unapplied`."""
+
+    payment_id: UUID
+    attempt_id: UUID
+    purpose: str
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentSucceededLate(PaymentSucceeded):
+    """The money came after the payment had expired, failed or been cancelled; it is ours and stands in `unapplied`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentFailed(Event):
+    """An attempt was declined. While `final` is false, the payment may be tried again."""
+
+    payment_id: UUID
+    attempt_id: UUID
+    failure_code: str
+    final: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentFlagged(Event):
+    """Something about the payment needs a person: `amount_mismatch` or `paid_twice`."""
+
+    payment_id: UUID
+    attempt_id: UUID
+    flag: str
+    reported_minor: int
+    reported_currency: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentExpired(Event):
+    """Its time to be paid is over."""
+
+    payment_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentCancelled(Event):
+    """It is no longer asked for."""
+
+    payment_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefundRequested(Event):
+    """Money is to go back. What it paid for must be taken back in this transaction, into `unapplied`, or the refund refused."""
+
+    refund_id: UUID
+    payment_id: UUID
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefundSucceeded(Event):
+    """The provider has given the money back."""
+
+    refund_id: UUID
+    payment_id: UUID
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefundFailed(Event):
+    """The provider would not give the money back; it stands in `unapplied` again."""
+
+    refund_id: UUID
+    payment_id: UUID
+    amount_minor: int
+    currency: str
+    failure_code: str

@@ -1,0 +1,28 @@
+"""Asking on our own, for webhooks that never came and customers who never returned."""
+
+from uuid import UUID
+
+from vezne.kernel.db import Database
+from vezne.kernel.principal import Principal
+from vezne.payments import queries
+from vezne.payments.gateways import Gateways
+from vezne.payments.models import wait_before
+from vezne.payments.operations import settling
+
+
+async def poll(db: Database, gateways: Gateways, principal: Principal, attempt_id: UUID) -> None:
+    """Look a live attempt up; the next look is enqueued beforehand, each later than the last. Of an ended one: nothing.
+
+    Raises ProviderUnavailable.
+    """
+    async with db.transaction(principal) as tx:
+        polls = await queries.update_polls(tx, attempt_id)
+        if polls is None:
+            return
+        attempt = await queries.select_attempt(tx, attempt_id)
+        if attempt is None:
+            return
+        await tx.enqueue(
+            "payments.poll", {"attempt_id": attempt.reference}, after=wait_before(polls + 1), dedupe=f"{attempt_id}:{polls}"
+        )
+    await settling.look_up(db, gateways, principal, attempt)

@@ -1,0 +1,109 @@
+"""What providers tell us: kept as it came, believed or not, and then the provider itself is asked what is true."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from vezne.kernel.db import Database, Tx
+from vezne.kernel.errors import NotFound
+from vezne.kernel.ids import new_id, parse_id, public_id
+from vezne.kernel.principal import Principal
+from vezne.payments import queries, queries_webhooks
+from vezne.payments.gateways import Gateways
+from vezne.payments.models import Attempt, InboundWebhook, RefundStatus
+from vezne.payments.operations import refunding, settling
+from vezne.payments.providers.base import Provider, ProviderPayment, ProviderRefused, SignatureInvalid, WebhookNotice
+
+_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
+_LONGEST_HEADER = 1000
+
+
+async def receive(
+    db: Database, gateways: Gateways, principal: Principal, provider: str, raw: bytes, headers: Mapping[str, str]
+) -> UUID:
+    """Keep a webhook, then say whether it is believed, and leave acting on it to a job. The same event again: kept, not acted on.
+
+    Raises ProviderUnknown (nothing is kept), SignatureInvalid (it is kept, marked as forged).
+    """
+    adapter = gateways.provider(provider)
+    webhook_id, now = new_id(), gateways.now()
+    kept = {name: value[:_LONGEST_HEADER] for name, value in headers.items() if name not in _SECRET_HEADERS}
+    async with db.transaction(principal) as tx:
+        await queries_webhooks.insert_webhook(tx, webhook_id, provider, raw, kept, now)
+    try:
+        notice = adapter.read_webhook(raw, headers, now)
+    except SignatureInvalid as invalid:
+        async with db.transaction(principal) as tx:
+            await queries_webhooks.mark_forged(tx, webhook_id, invalid.detail)
+        raise
+    async with db.transaction(principal) as tx:
+        await _believe(tx, webhook_id, provider, notice)
+    return webhook_id
+
+
+async def _believe(tx: Tx, webhook_id: UUID, provider: str, notice: WebhookNotice) -> None:
+    if not await queries_webhooks.mark_believed(tx, webhook_id, notice):
+        await queries_webhooks.mark_duplicate(tx, webhook_id, notice)
+        first = await queries_webhooks.select_webhook_by_event(tx, provider, notice.event_id)
+        if first is None or first.processed_at is not None:
+            return
+        webhook_id = first.id
+    await tx.enqueue("payments.act_on_webhook", {"webhook_id": public_id("whk", webhook_id)})
+
+
+async def act_on_webhook(db: Database, gateways: Gateways, principal: Principal, webhook_id: UUID) -> None:
+    """Ask the provider about what a believed webhook is about, and act on its answer. Again: nothing changes.
+
+    A webhook about a payment that is not ours, or not yet, stays open until an attempt with that name appears.
+    Raises ProviderUnavailable.
+    """
+    async with db.transaction(principal, read_only=True) as tx:
+        webhook = await queries_webhooks.select_webhook(tx, webhook_id)
+        if webhook is None or webhook.processed_at is not None or not webhook.signature_valid:
+            return
+        attempt = await _attempt_of(tx, webhook)
+    provider = gateways.provider(webhook.provider)
+    seen = await _seen(provider, webhook)
+    if attempt is None and seen is not None:
+        async with db.transaction(principal, read_only=True) as tx:
+            attempt = await _attempt_named(tx, seen)
+    if attempt is None or seen is None:
+        about_nothing = webhook.provider_ref is None
+        async with db.transaction(principal) as tx:
+            await queries_webhooks.mark_acted_on(tx, webhook_id, "unknown_payment", done=about_nothing)
+        return
+    await settling.act_on(db, provider, principal, attempt, seen)
+    await _ask_after_refunds(db, gateways, principal, attempt)
+    async with db.transaction(principal) as tx:
+        await queries_webhooks.mark_acted_on(tx, webhook_id, "applied", done=True)
+
+
+async def _attempt_of(tx: Tx, webhook: InboundWebhook) -> Attempt | None:
+    if webhook.provider_ref is None:
+        return None
+    return await queries.select_attempt_by_ref(tx, webhook.provider, webhook.provider_ref)
+
+
+async def _seen(provider: Provider, webhook: InboundWebhook) -> ProviderPayment | None:
+    if webhook.provider_ref is None:
+        return None
+    try:
+        return await provider.fetch(webhook.provider_ref)
+    except ProviderRefused:
+        return None
+
+
+async def _attempt_named(tx: Tx, seen: ProviderPayment) -> Attempt | None:
+    """The attempt the provider means, by the reference we gave it: its webhook may be quicker than our own transaction."""
+    try:
+        attempt_id = parse_id("att", seen.reference or "")
+    except NotFound:
+        return None
+    return await queries.select_attempt(tx, attempt_id)
+
+
+async def _ask_after_refunds(db: Database, gateways: Gateways, principal: Principal, attempt: Attempt) -> None:
+    async with db.transaction(principal, read_only=True) as tx:
+        refunds = await queries.select_refunds(tx, attempt.payment_id)
+    for refund in refunds:
+        if refund.status is RefundStatus.PENDING:
+            await refunding.refund_at_provider(db, gateways, principal, refund.id)

@@ -1,0 +1,15 @@
+"""The providers there are. A new one is a file beside this one and a line in PROVIDERS."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from vezne.kernel.settings import Settings
+from vezne.payments.providers import simulated
+from vezne.payments.providers.base import Provider
+
+PROVIDERS: Mapping[str, Callable[[Settings], Provider | None]] = MappingProxyType(
+    {
+        simulated.NAME: simulated.SimulatedProvider.from_settings,
+    }
+)
+"""How each provider is made from the settings; one whose credentials are not set is not there."""

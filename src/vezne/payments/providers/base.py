@@ -1,0 +1,169 @@
+"""What a provider is: plain values in, plain values out; no web objects, no HTML, no decisions about our books.
+
+A provider answers what is true on its side. Three grades of success are kept apart: `processing` (the money is on its way),
+`authorised` (it is promised) and `captured` (it is ours); only the last is ever credited.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from vezne.kernel.errors import Conflict, Unauthenticated, Unavailable
+from vezne.kernel.money import Money
+
+
+class ProviderUnavailable(Unavailable):
+    """The payment provider {provider} gave no usable answer ({reason}); whether it acted is to be looked up."""
+
+
+class ProviderRefused(Conflict):
+    """The payment provider {provider} refused: {failure_code}."""
+
+
+class SignatureInvalid(Unauthenticated):
+    """The webhook is not believed: {reason}."""
+
+
+class Grade(StrEnum):
+    """How far a payment has come at its provider."""
+
+    PENDING = "pending"
+    REQUIRES_ACTION = "requires_action"
+    PROCESSING = "processing"
+    AUTHORISED = "authorised"
+    CAPTURED = "captured"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class RefundGrade(StrEnum):
+    """How far a refund has come at its provider."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a provider can do."""
+
+    partial_refund: bool
+    manual_capture: bool
+    cancel: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRequest:
+    """Ask a provider for money. `reference` is ours, unique, and the key under which a repeat is recognised."""
+
+    reference: str
+    amount: Money
+    return_url: str
+    webhook_url: str
+    locale: str = "en"
+    description: str = ""
+    manual_capture: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The provider's name for the payment, and where the customer pays."""
+
+    provider_ref: str
+    redirect_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderPayment:
+    """A payment as its provider sees it now. `captured` and `refunded` are sums so far."""
+
+    provider_ref: str
+    reference: str | None
+    grade: Grade
+    amount: Money
+    captured: Money
+    refunded: Money
+    failure_code: str | None = None
+    redirect_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequest:
+    """Ask a provider to give money back. `reference` is ours, unique, and the key under which a repeat is recognised."""
+
+    reference: str
+    provider_ref: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRefund:
+    """A refund as its provider sees it now."""
+
+    refund_ref: str
+    grade: RefundGrade
+    amount: Money
+    failure_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookNotice:
+    """What a believed webhook says it is about. It is a hint: what is true is asked of the provider."""
+
+    event_id: str
+    type: str
+    provider_ref: str | None
+
+
+class Provider(Protocol):
+    """One payment provider. Every method may raise ProviderUnavailable; a definite no is ProviderRefused."""
+
+    @property
+    def name(self) -> str:
+        """The provider's name in settings, URLs and account codes."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this provider can do."""
+        ...
+
+    async def start(self, request: StartRequest) -> Started:
+        """Make a payment. The same `reference` again: the same payment."""
+        ...
+
+    async def find(self, reference: str) -> ProviderPayment | None:
+        """The payment made under our `reference`, if there is one."""
+        ...
+
+    async def fetch(self, provider_ref: str) -> ProviderPayment:
+        """The payment as it is now."""
+        ...
+
+    async def capture(self, provider_ref: str, amount: Money) -> ProviderPayment:
+        """Take authorised money. Again: the payment as it is."""
+        ...
+
+    async def cancel(self, provider_ref: str) -> ProviderPayment:
+        """Close a payment that is not paid yet. One that can no longer be closed is returned as it is."""
+        ...
+
+    async def refund(self, request: RefundRequest) -> ProviderRefund:
+        """Give money back. The same `reference` again: the same refund."""
+        ...
+
+    async def fetch_refund(self, refund_ref: str) -> ProviderRefund:
+        """The refund as it is now."""
+        ...
+
+    def read_webhook(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> WebhookNotice:
+        """What a webhook says, once its signature over the raw bytes and its time are believed. Raises SignatureInvalid."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        ...
