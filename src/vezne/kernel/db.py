@@ -52,7 +52,7 @@ async def open_pool(dsn: str, *, size: int = 10, statement_timeout: timedelta = 
     milliseconds = str(statement_timeout // timedelta(milliseconds=1))
     return await asyncpg.create_pool(
         dsn,
-        min_size=1,
+        min_size=0,  # a process starts without its database, and asks again at each request
         max_size=size,
         reset=_nothing_to_reset,
         server_settings={
@@ -78,7 +78,7 @@ class Tx:
     principal: Principal
     now: datetime
     reactions: Reactions
-    _events: list[tuple[UUID, Event]] = field(default_factory=list)
+    _events: list[tuple[UUID, Event, str | None]] = field(default_factory=list)
     _jobs: list[jobs.JobCall] = field(default_factory=list)
 
     @property
@@ -108,10 +108,13 @@ class Tx:
         """Write many rows at once by binary COPY."""
         await self.connection.copy_records_to_table(table, records=rows, columns=columns)
 
-    async def publish(self, *events: Event) -> None:
-        """Record facts: they are stored with this transaction, what follows now runs now, what follows later is enqueued."""
+    async def publish(self, *events: Event, request_id: str | None = None) -> None:
+        """Record facts: they are stored with this transaction, what follows now runs now, what follows later is enqueued.
+
+        `request_id` names the request that asked for them, where a transaction serves several.
+        """
         for event in events:
-            self._events.append((new_id(), event))
+            self._events.append((new_id(), event, request_id or self.principal.request_id))
             ids = (
                 {name: value for name, value in event.payload().items() if name.endswith("_id") and value is not None}
                 if type(event) in self.reactions.later
@@ -139,19 +142,20 @@ class Tx:
         if calls:
             await jobs.enqueue(self.connection, calls)
 
-    async def _insert_events(self, events: list[tuple[UUID, Event]]) -> None:
-        actor, request_id, encode = self.principal.actor, self.principal.request_id, msgspec.json.encode
+    async def _insert_events(self, events: list[tuple[UUID, Event, str | None]]) -> None:
+        encode = msgspec.json.encode
         await self.execute(
             """INSERT INTO events (tenant_id, id, type, subject, payload, actor, request_id, occurred_at)
-               SELECT $1, fact.id, fact.type, fact.subject, fact.payload, $6, $7, $8
-               FROM unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[]) AS fact (id, type, subject, payload)""",
+               SELECT $1, fact.id, fact.type, fact.subject, fact.payload, $7, fact.request_id, $8
+               FROM unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::text[])
+                    AS fact (id, type, subject, payload, request_id)""",
             self.tenant_id,
-            [id_ for id_, _ in events],
-            [event.type for _, event in events],
-            [event.subject() for _, event in events],
-            [encode(event.payload()).decode() for _, event in events],
-            actor,
-            request_id,
+            [id_ for id_, _, _ in events],
+            [event.type for _, event, _ in events],
+            [event.subject() for _, event, _ in events],
+            [encode(event.payload()).decode() for _, event, _ in events],
+            [request_id for _, _, request_id in events],
+            self.principal.actor,
             self.now,
         )
 

@@ -52,6 +52,11 @@ async def entry(tx: Tx, entry_id: UUID) -> EntryRecord:
     )
 
 
+async def entries_under(tx: Tx, references: Sequence[str]) -> dict[str, EntryRecord]:
+    """The entries posted under these references, without their lines."""
+    return {name: record for name, (record, _) in (await queries.select_by_reference(tx, references)).items()}
+
+
 async def reverse(tx: Tx, entry_id: UUID, *, description: str = "") -> Posted | Refused:
     """Post the opposite of an entry; once only: again answers the first reversal. Raises EntryMissing.
 

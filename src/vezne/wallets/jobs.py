@@ -1,0 +1,21 @@
+"""What time does to stored value; run by the clock, per tenant."""
+
+from vezne.kernel.db import Database
+from vezne.kernel.jobs import JobCall
+from vezne.wallets.operations import expiry, holds
+
+
+async def expire_holds(db: Database, call: JobCall) -> None:
+    """End all holds of the tenant whose time has run out, some at a time. Again: nothing more to do."""
+    while True:
+        async with db.transaction(call.principal) as tx:
+            if not await holds.expire_holds(tx):
+                return
+
+
+async def expire_lots(db: Database, call: JobCall) -> None:
+    """Write off all lapsed lots of the tenant, some wallets at a time. Again: nothing more to do."""
+    while True:
+        async with db.transaction(call.principal) as tx:
+            if not await expiry.expire_lots(tx):
+                return

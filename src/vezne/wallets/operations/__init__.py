@@ -1,0 +1,1 @@
+"""What wallets do, one file a verb family."""

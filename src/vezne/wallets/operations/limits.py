@@ -1,0 +1,89 @@
+"""Limits: what a wallet may spend at once and in a day.
+
+A wallet's own limit stands before its tenant's; neither reaches beyond the deployment's. Days are those of the tenant's time
+zone. A day's spending is counted, under a lock of its own, only for wallets that have a daily limit.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+
+from vezne.identity import settings_of
+from vezne.kernel.db import Tx
+from vezne.kernel.errors import Refusal
+from vezne.kernel.ids import public_id
+from vezne.kernel.settings import Settings
+from vezne.wallets.models import Limits, Wallet
+from vezne.wallets.queries.wallets import WalletDay
+from vezne.wallets.refusals import DailyAmountExceeded, DailyTransactionsExceeded, TransactionLimitExceeded
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a tenant says of its wallets: limits, the threshold of the low-balance event, and which day it is."""
+
+    tenant: Limits
+    low_balance_minor: int | None
+    today: date
+
+    def limits(self, wallet: Wallet) -> Limits:
+        """What applies to this wallet."""
+        own, tenant, most = wallet.limits, self.tenant, deployment_limits()
+        if own == _NONE == tenant:
+            return most
+        return Limits(
+            _strictest(_first(own.transaction_minor, tenant.transaction_minor), most.transaction_minor),
+            _strictest(_first(own.daily_minor, tenant.daily_minor), most.daily_minor),
+            _strictest(_first(own.daily_transactions, tenant.daily_transactions), most.daily_transactions),
+        )
+
+    def threshold(self, wallet: Wallet) -> int | None:
+        """Below which balance the wallet is low; None: never."""
+        return _first(wallet.low_balance_minor, self.low_balance_minor)
+
+
+_NONE = Limits()
+
+
+@cache
+def deployment_limits() -> Limits:
+    """The limits no tenant and no wallet can exceed, from MAX_TRANSACTION_AMOUNT and MAX_DAILY_TRANSACTIONS."""
+    settings = Settings()
+    return Limits(settings.max_transaction_amount, None, settings.max_daily_transactions)
+
+
+async def rules_of(tx: Tx) -> Rules:
+    """The tenant's rules, now."""
+    chosen = await settings_of(tx)
+    tenant = Limits(chosen.max_transaction_amount, None, chosen.max_daily_transactions)
+    return Rules(tenant, chosen.low_balance_minor, tx.now.astimezone(chosen.zone).date())
+
+
+def transaction_refusal(wallet: Wallet, limits: Limits, amount: int) -> Refusal | None:
+    """Why the wallet may not spend `amount` minor units at once, or None."""
+    most = limits.transaction_minor
+    if most is None or amount <= most:
+        return None
+    return TransactionLimitExceeded(wallet_id=public_id("wal", wallet.id), limit_minor=most, currency=wallet.currency)
+
+
+def daily_refusal(wallet: Wallet, limits: Limits, day: WalletDay, amount: int) -> Refusal | None:
+    """Why the wallet may not spend `amount` minor units today, or None."""
+    shown = public_id("wal", wallet.id)
+    if limits.daily_transactions is not None and day.transactions >= limits.daily_transactions:
+        return DailyTransactionsExceeded(wallet_id=shown, limit=limits.daily_transactions)
+    if limits.daily_minor is not None and day.amount_minor + amount > limits.daily_minor:
+        return DailyAmountExceeded(
+            wallet_id=shown, limit_minor=limits.daily_minor, spent_minor=day.amount_minor, currency=wallet.currency
+        )
+    return None
+
+
+def _first(own: int | None, other: int | None) -> int | None:
+    return other if own is None else own
+
+
+def _strictest(chosen: int | None, most: int | None) -> int | None:
+    if chosen is None or most is None:
+        return _first(chosen, most)
+    return min(chosen, most)

@@ -1,0 +1,1 @@
+"""The wallets' SQL, one file a table family."""
