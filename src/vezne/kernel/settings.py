@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("var"), description="where the embedded PostgreSQL, the sandbox and generated secrets live")
     database_url: Secret | None = Field(
         None,
-        validation_alias=_named("database_url", "DATABASE_URL", "VEZNE_DATABASE_URL"),
+        validation_alias=_named("DATABASE_URL", "VEZNE_DATABASE_URL"),
         description="a PostgreSQL (15 or newer) of your own, as its owner; without it the embedded one is used",
     )
     host: str = Field("127.0.0.1", description="the address the service listens on")
@@ -30,7 +30,7 @@ class Settings(BaseSettings):
         8480,
         ge=0,
         le=65535,
-        validation_alias=_named("port", "PAYMENT_SERVICE_PORT", "VEZNE_PORT"),
+        validation_alias=_named("PAYMENT_SERVICE_PORT", "VEZNE_PORT"),
         description="the port the service listens on",
     )
     public_url: Origin | None = Field(None, description="how customers and providers reach the service; default: host and port")
@@ -40,32 +40,32 @@ class Settings(BaseSettings):
         30,
         ge=1,
         le=7 * 24 * 60,
-        validation_alias=_named("payment_session_ttl_minutes", "PAYMENT_SESSION_TTL_MINUTES"),
+        validation_alias=_named("PAYMENT_SESSION_TTL_MINUTES", "VEZNE_PAYMENT_SESSION_TTL_MINUTES"),
         description="how long a checkout session may be paid, in minutes",
     )
     requests_per_minute: int = Field(60_000, ge=1, description="requests one API key may make a minute, in each process")
     max_transaction_amount: int | None = Field(
         None,
         ge=1,
-        validation_alias=_named("max_transaction_amount", "MAX_TRANSACTION_AMOUNT"),
+        validation_alias=_named("MAX_TRANSACTION_AMOUNT", "VEZNE_MAX_TRANSACTION_AMOUNT"),
         description="the largest single debit or transfer of a wallet, in minor units; tenants and wallets may set lower ones",
     )
     max_daily_transactions: int | None = Field(
         None,
         ge=1,
-        validation_alias=_named("max_daily_transactions", "MAX_DAILY_TRANSACTIONS"),
+        validation_alias=_named("MAX_DAILY_TRANSACTIONS", "VEZNE_MAX_DAILY_TRANSACTIONS"),
         description="how many debits and transfers a wallet may make in a day of the tenant's time zone",
     )
     coin_reward_course_completion: int = Field(
         100,
         ge=0,
-        validation_alias=_named("coin_reward_course_completion", "COIN_REWARD_COURSE_COMPLETION"),
+        validation_alias=_named("COIN_REWARD_COURSE_COMPLETION", "VEZNE_COIN_REWARD_COURSE_COMPLETION"),
         description="coins granted for a completed course",
     )
     coin_reward_referral: int = Field(
         50,
         ge=0,
-        validation_alias=_named("coin_reward_referral", "COIN_REWARD_REFERRAL"),
+        validation_alias=_named("COIN_REWARD_REFERRAL", "VEZNE_COIN_REWARD_REFERRAL"),
         description="coins granted for a referral",
     )
     sandbox_port: int = Field(8481, ge=0, le=65535, description="the loopback port of the sandbox, which plays the providers")
@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     simulated_api_key: Secret | None = Field(None, description="API key at the simulated provider; default: made at first start")
     simulated_webhook_secret: Secret | None = Field(
         None, description="secret (whsec_…) that signs the simulated provider's webhooks; default: made at first start"
+    )
+    metrics_token: Secret | None = Field(
+        None, description="bearer token that may read /metrics; without it, only callers on this machine may"
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="how much is logged")
     log_json: bool = Field(False, description="logs as JSON lines rather than for people")

@@ -14,7 +14,10 @@ REQUEST_SECONDS = Histogram(
     ["method", "route", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-JOBS = Counter("vezne_jobs_total", "Jobs done, by name and outcome.", ["name", "outcome"])
+JOBS_DONE = Counter("vezne_jobs_total", "Jobs and sweeps by name and outcome: done, failed (to be tried again), parked.", ["name", "outcome"])
+JOB_SECONDS = Histogram(
+    "vezne_job_seconds", "How long jobs took that were done.", ["name"], buckets=(0.005, 0.01, 0.025, 0.1, 0.5, 1, 5, 30, 120)
+)
 
 _SECRET_NAMES = re.compile(r"secret|token|password|authorization|cookie|api_key|signature|card|cvc|cvv", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
@@ -57,5 +60,5 @@ def configure_logs(*, level: str = "INFO", as_json: bool = True) -> None:
     )
     handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("httpx2", "httpcore2", "uvicorn.access"):
+    for noisy in ("httpx2", "httpcore2", "uvicorn", "pgqueuer"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

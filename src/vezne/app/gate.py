@@ -1,0 +1,108 @@
+"""Readiness: whether requests can be served, and what they are told while they cannot.
+
+A service process starts without its database. Until the database answers, is safe and has this code's schema, every request
+but the checks' is answered 503 with Retry-After; then the gate opens, by itself, and stays open: a database that goes away
+later is told request by request.
+"""
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import structlog
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+import vezne
+from vezne.kernel.edge import problem
+from vezne.kernel.postgres import ServerUnsafe, check_durability
+
+ALWAYS_ANSWERED = frozenset({"/healthz", "/readyz", "/metrics"})
+PAUSE = 0.1
+LONGEST_PAUSE = 2.0
+_log = structlog.get_logger("vezne.gate")
+
+
+class Gate:
+    """Open once the database is fit to serve from; `reason` says what is missing until then."""
+
+    def __init__(self) -> None:
+        self.reason: str | None = "starting"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests are let through."""
+        return self.reason is None
+
+    def open(self) -> None:
+        """Let requests through."""
+        self.reason = None
+
+    async def watch(self, dsn: str) -> None:
+        """Try the database until it is fit, then open."""
+        pause = PAUSE
+        while not self.is_open:
+            reason = await unfit(dsn)
+            if reason is None:
+                self.open()
+                return
+            if reason != self.reason:
+                _log.info("not_ready", reason=reason)
+            self.reason = reason
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+
+
+class GateMiddleware:
+    """ASGI middleware: 503 for everything but the checks while the gate is shut."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self.app = app
+        self.gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or say that it is too early."""
+        if self.gate.is_open or scope["type"] != "http" or scope["path"] in ALWAYS_ANSWERED:
+            await self.app(scope, receive, send)
+            return
+        request_id = scope["state"]["request_id"]
+        answer = problem(503, "not_ready", f"The service is not ready: {self.gate.reason}.", request_id, retry_after=1)
+        await answer(scope, receive, send)
+
+
+async def unfit(dsn: str) -> str | None:
+    """Why the database cannot be served from; None when it can."""
+    try:
+        connection = await asyncpg.connect(dsn, timeout=5)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        return "the database cannot be reached"
+    try:
+        await check_durability(connection)
+        revision = await schema_revision(connection)
+    except ServerUnsafe as unsafe:
+        return str(unsafe)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        return "the database cannot be reached"
+    finally:
+        await connection.close(timeout=5)
+    return None if is_current(revision) else "the database is not migrated"
+
+
+async def schema_revision(connection: "asyncpg.Connection[asyncpg.Record]") -> str | None:
+    """The last migration applied; None when none was. (`kernel.migrate` tells it too, at the price of loading Alembic.)"""
+    if await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None:
+        return None
+    revision: str | None = await connection.fetchval("SELECT version_num FROM public.alembic_version")
+    return revision
+
+
+def is_current(revision: str | None) -> bool:
+    """Whether the schema is this code's or newer: during a rolling update the old code serves on."""
+    return revision is not None and revision >= newest_revision()
+
+
+def newest_revision() -> str:
+    """The last migration this code brings."""
+    package = Path(vezne.__file__).parent
+    places = (package / "migrations", package.parents[1] / "migrations")
+    folder = next(place for place in places if place.is_dir())
+    return max(file.stem for file in (folder / "versions").glob("*.sql"))

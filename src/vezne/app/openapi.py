@@ -1,0 +1,56 @@
+"""The description of the API: FastAPI's own, with authentication and the hot routes that FastAPI does not serve."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+import vezne
+
+SUMMARY = "The cash desk of an application: payments, wallets and a double-entry ledger."
+DESCRIPTION = """\
+Amounts are whole minor units (`amount_minor`: 100 is 1.00 TRY) beside a `currency`. Ids are text with a prefix that says what
+they name. Send your secret key as a bearer token; send an `Idempotency-Key` with every POST, and the same request again gets the
+same answer. Lists are pages: pass `next` as `after`. Every refusal is a `Problem`, whose `code` is stable.
+"""
+SECURITY = {"type": "http", "scheme": "bearer", "description": "An API key: `vz_sk_…` (secret), `vz_rk_…` (restricted)."}
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Makes the request safe to send again: 1 to 255 printable ASCII characters, new for each new request.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+}
+
+
+def describe(app: FastAPI, *, hot_paths: Mapping[str, Any], hot_schemas: Mapping[str, Any]) -> dict[str, Any]:
+    """OpenAPI 3.1 of every route. `hot_paths` and `hot_schemas` describe those that are served without FastAPI."""
+    described = get_openapi(
+        title="Vezne",
+        version=vezne.__version__,
+        openapi_version="3.1.0",
+        summary=SUMMARY,
+        description=DESCRIPTION,
+        routes=app.routes,
+        servers=[{"url": app.state.settings.public_url or "/"}],
+    )
+    for path, operations in hot_paths.items():
+        described["paths"].setdefault(path, {}).update(operations)
+    components = described.setdefault("components", {})
+    components.setdefault("schemas", {}).update(hot_schemas)
+    components["securitySchemes"] = {"key": SECURITY}
+    for path, operations in described["paths"].items():
+        if path.startswith("/v1/"):
+            for method, operation in operations.items():
+                _complete(method, operation)
+    described["paths"] = dict(sorted(described["paths"].items()))
+    return described
+
+
+def _complete(method: str, operation: dict[str, Any]) -> None:
+    operation.setdefault("security", [{"key": []}])
+    if method == "post":
+        parameters = operation.setdefault("parameters", [])
+        if all(parameter["name"] != IDEMPOTENCY_KEY["name"] for parameter in parameters):
+            parameters.append(IDEMPOTENCY_KEY)

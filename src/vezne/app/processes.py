@@ -1,0 +1,111 @@
+"""The processes of a deployment, one function each. `python -m vezne.app NAME` starts one without loading the command line."""
+
+import asyncio
+import importlib
+import os
+import socket
+import sys
+from collections.abc import Callable
+
+from vezne.app.deployment import Deployment, open_deployment, postgres_folder
+from vezne.kernel.postgres import EmbeddedPostgres
+from vezne.kernel.settings import Settings
+from vezne.kernel.telemetry import configure_logs
+
+GRACE_SECONDS = 20
+BACKLOG = 2048
+LISTENER_FD = "VEZNE_LISTENER_FD"
+
+
+def this_deployment() -> Deployment:
+    """The deployment that the environment describes."""
+    settings = Settings()
+    return open_deployment(settings, EmbeddedPostgres(postgres_folder(settings.data_dir)).dsn)
+
+
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening socket. `shared`: others of ours may listen on the same port, and the kernel spreads connections over them."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def serve(deployment: Deployment, listener: socket.socket | None = None) -> None:
+    """Serve HTTP until SIGTERM or SIGINT; requests under way are finished first."""
+    uvicorn = importlib.import_module("uvicorn")  # here, as the other processes have no use for it
+    http = importlib.import_module("vezne.app.http")
+    settings = deployment.settings
+    server = uvicorn.Server(
+        uvicorn.Config(
+            http.create_app(settings, dsn=deployment.dsn),
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    )
+    asyncio_run = importlib.import_module("uvloop").run
+    asyncio_run(server.serve([listener or listen(settings.host, settings.port)]))
+
+
+def work(deployment: Deployment) -> None:
+    """Do jobs until SIGTERM or SIGINT; those begun are finished first."""
+    worker = importlib.import_module("vezne.app.worker")
+
+    async def until_stopped() -> None:
+        await worker.work(deployment.settings, deployment.dsn, worker.stop_on_signals())
+
+    asyncio.run(until_stopped())
+
+
+def play_providers(deployment: Deployment) -> None:
+    """Be the sandbox until SIGTERM or SIGINT."""
+    sandbox = importlib.import_module("vezne.sandbox")
+    settings = deployment.settings
+    sandbox.run(
+        sandbox.SandboxSettings(
+            database=deployment.sandbox_file,
+            api_key=settings.simulated_api_key.get_secret_value(),
+            webhook_secret=settings.simulated_webhook_secret.get_secret_value(),
+            port=settings.sandbox_port,
+        )
+    )
+
+
+def _serve_inherited(deployment: Deployment) -> None:
+    """Serve on the socket that the supervisor holds, so that no connection is lost between two lives of this process."""
+    serve(deployment, socket.socket(fileno=int(os.environ[LISTENER_FD])))
+
+
+def _prepare(deployment: Deployment) -> None:
+    first_start = importlib.import_module("vezne.app.first_start")
+    asyncio.run(first_start.prepare(deployment))
+
+
+PROCESSES: dict[str, Callable[[Deployment], None]] = {
+    "http": _serve_inherited,
+    "worker": work,
+    "sandbox": play_providers,
+    "prepare": _prepare,
+}
+
+
+def main() -> None:
+    """Be the process that the command line names."""
+    deployment = this_deployment()
+    configure_logs(level=deployment.settings.log_level, as_json=deployment.settings.log_json)
+    try:
+        PROCESSES[sys.argv[1]](deployment)
+    except KeyboardInterrupt:
+        sys.exit(130)

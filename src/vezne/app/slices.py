@@ -1,0 +1,28 @@
+"""What each slice brings to the HTTP service: its routes, and what it keeps open while the service runs."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from vezne.kernel.db import Database
+from vezne.ledger.api import api as ledger_api
+from vezne.payments import Gateways
+from vezne.identity.api import ROUTERS as IDENTITY
+
+ROUTERS: tuple[APIRouter, ...] = (*IDENTITY, ledger_api)
+
+HOT_PATHS: Mapping[str, Any] = {}
+HOT_SCHEMAS: Mapping[str, Any] = {}
+
+
+@asynccontextmanager
+async def open_slices(app: FastAPI, db: Database) -> AsyncIterator[None]:
+    """Put on `app.state` what slices keep open for all requests; close it when the last request is answered."""
+    app.state.gateways = Gateways.from_settings(app.state.settings)
+    app.state.db = db
+    try:
+        yield
+    finally:
+        await app.state.gateways.aclose()
