@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NewType
+from typing import NamedTuple, NewType
 from uuid import UUID
 
 from vezne.kernel.errors import Conflict, Invalid, NotFound, Refusal
@@ -81,16 +81,14 @@ class AccountState:
         return self.balance - self.held - (self.floor or 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """`amount` minor units to (positive) or from (negative) the holder of `account`."""
 
     account: AccountId
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """Hold `delta` more (or, negative, less) of the account's balance back from spending."""
 
     account: AccountId
@@ -114,11 +112,13 @@ class Entry:
 
     def accounts(self) -> set[AccountId]:
         """Every account the entry touches."""
-        return {posting.account for posting in self.postings} | {hold.account for hold in self.holds}
+        accounts = {posting.account for posting in self.postings}
+        if self.holds:
+            accounts.update(hold.account for hold in self.holds)
+        return accounts
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A posting as it was written: the account's `sequence` has no gaps, `balance_after` is the account's after it."""
 
     account: AccountId

@@ -171,7 +171,10 @@ class _Batch:
 
     def _posted_at(self, postings: Iterable[Posting]) -> datetime:
         """Now, or later when an account was posted to by a machine whose clock is ahead: an account's times never go back."""
-        return max(self.now, *[self.states[posting.account].last_posted_at for posting in postings])
+        at = self.now
+        for posting in postings:
+            at = max(at, self.states[posting.account].last_posted_at)
+        return at
 
     def _write(self, posting: Posting, entry_id: UUID, at: datetime) -> Line:
         state = self.states[posting.account]
