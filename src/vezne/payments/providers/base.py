@@ -132,6 +132,11 @@ class Provider(Protocol):
         """What this provider can do."""
         ...
 
+    @property
+    def page_origins(self) -> tuple[str, ...]:
+        """Where the provider's hosted pages are (`https://pay.example`): our pages' forms may lead there and nowhere else."""
+        ...
+
     async def start(self, request: StartRequest) -> Started:
         """Make a payment. The same `reference` again: the same payment."""
         ...

@@ -59,6 +59,7 @@ class SimulatedProvider:
     capabilities = Capabilities(partial_refund=True, manual_capture=True, cancel=True)
 
     def __init__(self, *, base_url: str, api_key: str, webhook_secret: str, timeout: timedelta = timedelta(seconds=10)) -> None:
+        self.page_origins = (base_url,)
         self._webhook = Webhook(webhook_secret)
         self._client = httpx2.AsyncClient(
             base_url=f"{base_url}/simulated/v1",

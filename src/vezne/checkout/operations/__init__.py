@@ -1,0 +1,1 @@
+"""What can be done at a checkout, one file a family of verbs."""
