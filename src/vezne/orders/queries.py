@@ -1,0 +1,239 @@
+"""SQL of orders and their lines."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import msgspec
+from asyncpg import Record
+
+from vezne.kernel.db import Tx
+from vezne.orders.models import Line, Order, OrderStatus, RefundShare
+
+
+def _order(row: Record) -> Order:
+    facts = {name: value for name, value in row.items() if name != "tenant_id"}
+    facts["status"] = OrderStatus(facts["status"])
+    facts["metadata"] = msgspec.json.decode(facts["metadata"])
+    return Order(**facts)
+
+
+def _line(row: Record) -> Line:
+    facts = {name: value for name, value in row.items() if name != "tenant_id"}
+    facts["details"] = msgspec.json.decode(facts["details"])
+    return Line(**facts)
+
+
+@asynccontextmanager
+async def savepoint(tx: Tx) -> AsyncIterator[None]:
+    """What is written inside is undone when it raises, and only that."""
+    async with tx.connection.transaction():
+        yield
+
+
+async def insert_order(tx: Tx, order: Order) -> None:
+    """A new order."""
+    await tx.execute(
+        """INSERT INTO orders (tenant_id, id, customer_id, status, currency, total_minor, payment_id, return_url, metadata,
+                               created_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)""",
+        tx.tenant_id,
+        order.id,
+        order.customer_id,
+        order.status,
+        order.currency,
+        order.total_minor,
+        order.payment_id,
+        order.return_url,
+        msgspec.json.encode(order.metadata).decode(),
+        order.created_at,
+    )
+
+
+async def insert_lines(tx: Tx, lines: Sequence[Line]) -> None:
+    """The lines of a new order."""
+    columns = ("tenant_id", "id", "order_id", "number", "kind", "details", "description", "amount_minor", "currency")
+    await tx.copy(
+        "order_lines",
+        columns,
+        [
+            (
+                tx.tenant_id,
+                line.id,
+                line.order_id,
+                line.number,
+                line.kind,
+                msgspec.json.encode(line.details).decode(),
+                line.description,
+                line.amount_minor,
+                line.currency,
+            )
+            for line in lines
+        ],
+    )
+
+
+async def select_order(tx: Tx, order_id: UUID) -> Order | None:
+    """The order, not locked."""
+    row = await tx.fetchrow("SELECT * FROM orders WHERE tenant_id = $1 AND id = $2", tx.tenant_id, order_id)
+    return None if row is None else _order(row)
+
+
+async def select_order_of_payment(tx: Tx, payment_id: UUID) -> Order | None:
+    """The order a payment is for, not locked."""
+    row = await tx.fetchrow("SELECT * FROM orders WHERE tenant_id = $1 AND payment_id = $2", tx.tenant_id, payment_id)
+    return None if row is None else _order(row)
+
+
+async def lock_order_of_payment(tx: Tx, payment_id: UUID) -> Order | None:
+    """The order a payment is for, locked; its payment is locked before it, always in that order."""
+    row = await tx.fetchrow("SELECT * FROM orders WHERE tenant_id = $1 AND payment_id = $2 FOR UPDATE", tx.tenant_id, payment_id)
+    return None if row is None else _order(row)
+
+
+async def select_orders(tx: Tx, *, limit: int, before: UUID | None, customer_id: UUID | None, status: str | None) -> list[Order]:
+    """Orders, newest first."""
+    rows = await tx.fetch(
+        """SELECT * FROM orders
+           WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id < $2) AND ($3::uuid IS NULL OR customer_id = $3)
+             AND ($4::text IS NULL OR status = $4)
+           ORDER BY id DESC LIMIT $5""",
+        tx.tenant_id,
+        before,
+        customer_id,
+        status,
+        limit,
+    )
+    return [_order(row) for row in rows]
+
+
+async def select_lines(tx: Tx, order_ids: Sequence[UUID]) -> list[Line]:
+    """The lines of these orders, each order's in their order."""
+    rows = await tx.fetch(
+        "SELECT * FROM order_lines WHERE tenant_id = $1 AND order_id = ANY ($2::uuid[]) ORDER BY order_id, number",
+        tx.tenant_id,
+        order_ids,
+    )
+    return [_line(row) for row in rows]
+
+
+async def update_status(tx: Tx, order_id: UUID, status: OrderStatus) -> None:
+    """Move a locked order."""
+    await tx.execute("UPDATE orders SET status = $3 WHERE tenant_id = $1 AND id = $2", tx.tenant_id, order_id, status)
+
+
+async def mark_paid(tx: Tx, order_id: UUID) -> None:
+    """The locked order's money is ours."""
+    await tx.execute(
+        "UPDATE orders SET status = 'paid', paid_at = $3 WHERE tenant_id = $1 AND id = $2", tx.tenant_id, order_id, tx.now
+    )
+
+
+async def mark_fulfilled(tx: Tx, order_id: UUID) -> None:
+    """The locked order's customer has everything."""
+    await tx.execute(
+        "UPDATE orders SET status = 'fulfilled', fulfilled_at = $3, last_error = NULL WHERE tenant_id = $1 AND id = $2",
+        tx.tenant_id,
+        order_id,
+        tx.now,
+    )
+
+
+async def mark_stuck(tx: Tx, order_id: UUID, reason: str) -> None:
+    """Why the locked order could not be fulfilled."""
+    await tx.execute("UPDATE orders SET last_error = $3 WHERE tenant_id = $1 AND id = $2", tx.tenant_id, order_id, reason)
+
+
+async def update_refunded(tx: Tx, order_id: UUID, by_minor: int) -> None:
+    """Add to what was refunded of a locked order."""
+    await tx.execute(
+        "UPDATE orders SET refunded_minor = refunded_minor + $3 WHERE tenant_id = $1 AND id = $2",
+        tx.tenant_id,
+        order_id,
+        by_minor,
+    )
+
+
+async def update_line(tx: Tx, line_id: UUID, *, applied: int = 0, refunded: int = 0) -> None:
+    """Add to what a line of a locked order has given, and to what was refunded of it."""
+    await tx.execute(
+        """UPDATE order_lines SET applied_minor = applied_minor + $3, refunded_minor = refunded_minor + $4
+           WHERE tenant_id = $1 AND id = $2""",
+        tx.tenant_id,
+        line_id,
+        applied,
+        refunded,
+    )
+
+
+async def insert_share(tx: Tx, order_id: UUID, share: RefundShare) -> None:
+    """Which part of a refund came from which line."""
+    await tx.execute(
+        """INSERT INTO order_refunds (tenant_id, refund_id, line_id, order_id, amount_minor, was_applied, status)
+           VALUES ($1, $2, $3, $4, $5, $6, 'pending')""",
+        tx.tenant_id,
+        share.refund_id,
+        share.line_id,
+        order_id,
+        share.amount_minor,
+        share.was_applied,
+    )
+
+
+async def end_shares(tx: Tx, refund_id: UUID, status: str) -> list[RefundShare]:
+    """The pending shares of a refund whose outcome is known now."""
+    rows = await tx.fetch(
+        """UPDATE order_refunds SET status = $3 WHERE tenant_id = $1 AND refund_id = $2 AND status = 'pending'
+           RETURNING refund_id, line_id, amount_minor, was_applied""",
+        tx.tenant_id,
+        refund_id,
+        status,
+    )
+    return [RefundShare(**row) for row in rows]
+
+
+async def shares_are_pending(tx: Tx, order_id: UUID) -> bool:
+    """Whether any refund of the order has no outcome yet."""
+    found: bool = await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM order_refunds WHERE tenant_id = $1 AND order_id = $2 AND status = 'pending')",
+        tx.tenant_id,
+        order_id,
+    )
+    return found
+
+
+async def select_applied(tx: Tx) -> dict[str, int]:
+    """What all lines have given, by currency."""
+    rows = await tx.fetch(
+        "SELECT currency, sum(applied_minor)::bigint AS applied FROM order_lines WHERE tenant_id = $1 GROUP BY currency",
+        tx.tenant_id,
+    )
+    return {row["currency"]: row["applied"] for row in rows}
+
+
+async def select_wrong_totals(tx: Tx) -> list[UUID]:
+    """Orders whose total, or refunded sum, is not that of their lines, or that gave something before they were paid."""
+    rows = await tx.fetch(
+        """SELECT orders.id FROM orders
+           JOIN order_lines AS line ON line.tenant_id = orders.tenant_id AND line.order_id = orders.id
+           WHERE orders.tenant_id = $1
+           GROUP BY orders.tenant_id, orders.id
+           HAVING sum(line.amount_minor) <> max(orders.total_minor) OR sum(line.refunded_minor) <> max(orders.refunded_minor)
+               OR (max(orders.paid_at) IS NULL AND sum(line.applied_minor) > 0)
+           ORDER BY orders.id LIMIT 100""",
+        tx.tenant_id,
+    )
+    return [row["id"] for row in rows]
+
+
+async def select_unfulfilled(tx: Tx) -> list[UUID]:
+    """Orders that are fulfilled and yet owe something."""
+    rows = await tx.fetch(
+        """SELECT DISTINCT orders.id FROM orders
+           JOIN order_lines AS line ON line.tenant_id = orders.tenant_id AND line.order_id = orders.id
+           WHERE orders.tenant_id = $1 AND orders.status = 'fulfilled'
+             AND line.applied_minor + line.refunded_minor < line.amount_minor
+           ORDER BY orders.id LIMIT 100""",
+        tx.tenant_id,
+    )
+    return [row["id"] for row in rows]
