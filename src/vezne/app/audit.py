@@ -2,13 +2,20 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
-from vezne import ledger
+from vezne import identity, ledger, orders, payments, wallets
 from vezne.kernel.audit import Finding
 from vezne.kernel.db import Database, Tx
 from vezne.kernel.principal import Principal
 
-AUDITS: tuple[Callable[[Tx], Awaitable[list[Finding]]], ...] = (ledger.audit,)
+AUDITS: tuple[Callable[[Tx], Awaitable[list[Finding]]], ...] = (
+    ledger.audit,
+    identity.audit,
+    wallets.audit,
+    payments.audit,
+    orders.audit,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +28,22 @@ class TenantAudited:
     total: int
 
 
-async def audit_tenant(db: Database, principal: Principal) -> list[Finding]:
-    """Everything wrong in a tenant's books, the slices in order from the ledger up; nothing is changed."""
+async def audit_tenant(db: Database, principal: Principal, *, seal_key: bytes | None = None) -> list[Finding]:
+    """Everything wrong in a tenant's books, the slices in order from the ledger up; nothing is changed.
+
+    With `seal_key` the signatures of the ledger's seals are checked too.
+    """
     findings: list[Finding] = []
-    for audit in AUDITS:
+    for audit in (partial(ledger.audit, seal_key=seal_key), *AUDITS[1:]):
         async with db.transaction(principal, read_only=True) as tx:
             findings += await audit(tx)
     return findings
 
 
-async def audit_all(db: Database) -> AsyncIterator[TenantAudited]:
+async def audit_all(db: Database, *, seal_key: bytes | None = None) -> AsyncIterator[TenantAudited]:
     """Audit every tenant there is, one after the other."""
     async with db.connection() as connection:
         rows = await connection.fetch("SELECT tenant_id, livemode FROM tenants ORDER BY tenant_id")
     for number, row in enumerate(rows, 1):
         principal = Principal.system(row["tenant_id"], "audit", livemode=row["livemode"])
-        yield TenantAudited(row["tenant_id"], await audit_tenant(db, principal), number, len(rows))
+        yield TenantAudited(row["tenant_id"], await audit_tenant(db, principal, seal_key=seal_key), number, len(rows))

@@ -44,7 +44,8 @@ def build(word: str | None = None) -> typer.Typer:
 
     @root.callback()
     def describe(
-        *, version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False
+        *,
+        version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
     ) -> None:
         """Vezne, the cash desk of an application."""
 

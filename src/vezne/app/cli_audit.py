@@ -8,6 +8,7 @@ from rich.progress import Progress
 from vezne.app.audit import TenantAudited, audit_all, audit_tenant
 from vezne.app.cli_output import Exit, JsonOption, TenantOption, err, out, run_async, show
 from vezne.app.desk import desk
+from vezne.app.jobs import seal_key
 from vezne.app.tenants import find_tenant
 
 commands = typer.Typer()
@@ -43,12 +44,13 @@ async def _examine(tenant: str | None, progress: Progress, *, everything: bool) 
     findings: list[dict[str, Any]] = []
     done = 0
     async with desk() as open_desk:
+        key = seal_key(open_desk.deployment.settings)
         if tenant is not None:
             found = await find_tenant(open_desk, tenant)
             principal = found.principal("audit")
-            one = TenantAudited(principal.tenant_id, await audit_tenant(open_desk.db, principal), 1, 1)
+            one = TenantAudited(principal.tenant_id, await audit_tenant(open_desk.db, principal, seal_key=key), 1, 1)
             return {"tenants": 1, "findings": _listed(one)[: None if everything else 1]}
-        async for audited in audit_all(open_desk.db):
+        async for audited in audit_all(open_desk.db, seal_key=key):
             done = audited.done
             progress.update(bar, completed=audited.done, total=audited.total)
             findings += _listed(audited)

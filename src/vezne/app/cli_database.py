@@ -30,7 +30,9 @@ def migrate(*, as_json: JsonOption = False) -> None:
 
 
 @commands.command()
-def backup(file: Annotated[Path, typer.Argument(help="where to; nothing is overwritten")], *, as_json: JsonOption = False) -> None:
+def backup(
+    file: Annotated[Path, typer.Argument(help="where to; nothing is overwritten")], *, as_json: JsonOption = False
+) -> None:
     """Write the whole database, as it stands at one moment, into one file. The service may go on working."""
 
     async def write(progress: Progress) -> dict[str, Any]:
@@ -53,7 +55,9 @@ def restore(file: Annotated[Path, typer.Argument(help="a file that `backup` wrot
     async def bring_back(progress: Progress) -> dict[str, Any]:
         bar = progress.add_task("restore", total=None)
         async with server(may_make=True) as deployment:
-            await restore_backup(deployment.dsn, file, progress=lambda done, whole: progress.update(bar, completed=done, total=whole))
+            await restore_backup(
+                deployment.dsn, file, progress=lambda done, whole: progress.update(bar, completed=done, total=whole)
+            )
             applied = await apply_migrations(deployment.dsn)
             findings = await _audit(deployment.dsn, progress)
         return {"file": str(file), "migrated": applied, "audit": "clean" if not findings else "wrong", "findings": findings}

@@ -23,7 +23,9 @@ def create(
     *,
     kind: Annotated[Literal["secret", "publishable", "restricted"], typer.Option(help="what sort of key")] = "secret",
     name: Annotated[str, typer.Option(help="what it is for")] = "",
-    permission: Annotated[list[str] | None, typer.Option(help="of a restricted key, for instance wallets.read; repeat it")] = None,
+    permission: Annotated[
+        list[str] | None, typer.Option(help="of a restricted key, for instance wallets.read; repeat it")
+    ] = None,
     tenant: TenantOption = None,
     as_json: JsonOption = False,
 ) -> None:

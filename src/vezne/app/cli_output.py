@@ -83,7 +83,9 @@ def report_error(error: Exception, *, as_json: bool) -> None:
 
 def _told(error: Exception) -> str:
     if isinstance(error, ValidationError):  # of the settings: the values may be secret, the names are not
-        return "; ".join(f"setting {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False))
+        return "; ".join(
+            f"setting {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False)
+        )
     return str(error) or (type(error).__doc__ or type(error).__name__).strip().splitlines()[0]
 
 

@@ -34,7 +34,9 @@ async def server(*, may_make: bool = False) -> AsyncIterator[Deployment]:
         if deployment.embedded and not await _reachable(deployment.dsn):
             folder = postgres_folder(deployment.folder)
             if not may_make and not (folder / "cluster").is_dir():
-                raise NotAvailable(f"There is no database in {deployment.folder}: start one with `vezne run`, or set DATABASE_URL.")
+                raise NotAvailable(
+                    f"There is no database in {deployment.folder}: start one with `vezne run`, or set DATABASE_URL."
+                )
             await stack.enter_async_context(EmbeddedPostgres(folder))
         yield deployment
 

@@ -32,7 +32,12 @@ def create_app(settings: Settings, *, dsn: str | None = None, db: Database | Non
     Either way it runs under its lifespan, which starts what slices keep open and ends it when all requests are answered.
     """
     app = FastAPI(
-        title="Vezne", lifespan=_lifespan(dsn, db), openapi_url="/openapi.json", docs_url=None, redoc_url=None, redirect_slashes=False
+        title="Vezne",
+        lifespan=_lifespan(dsn, db),
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.settings = settings
     app.state.gate = Gate()

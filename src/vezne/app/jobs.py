@@ -3,10 +3,13 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from vezne.kernel.jobs import Job
+from vezne import ledger
+from vezne.kernel.db import Database
+from vezne.kernel.jobs import Job, JobCall
 from vezne.kernel.settings import Settings
 from vezne.payments import Gateways
 from vezne.payments.jobs import jobs_on
+from vezne.wallets import jobs as wallets_jobs
 
 
 @asynccontextmanager
@@ -14,6 +17,28 @@ async def open_jobs(settings: Settings) -> AsyncIterator[Mapping[str, Job]]:
     """All jobs, with what they stand on open while the block runs."""
     gateways = Gateways.from_settings(settings)
     try:
-        yield {**jobs_on(gateways)}
+        yield {
+            **jobs_on(gateways),
+            "ledger.seal": _seal_with(settings),
+            "wallets.expire_holds": wallets_jobs.expire_holds,
+            "wallets.expire_lots": wallets_jobs.expire_lots,
+        }
     finally:
         await gateways.aclose()
+
+
+def seal_key(settings: Settings) -> bytes | None:
+    """The key that signs the ledger's seals."""
+    return None if settings.seal_key is None else settings.seal_key.get_secret_value().encode()
+
+
+def _seal_with(settings: Settings) -> Job:
+    key = seal_key(settings)
+
+    async def seal(db: Database, call: JobCall) -> None:
+        """Seal what was posted since the last seal. Again: nothing to seal."""
+        if key is not None:
+            async with db.transaction(call.principal) as tx:
+                await ledger.seal(tx, key)
+
+    return seal

@@ -1,5 +1,18 @@
 """What follows from what: `now` in the same transaction, `later` as a job that commits with it."""
 
+from vezne import orders, payments
 from vezne.kernel.events import Reactions
 
-REACTIONS = Reactions(now={}, later={})
+REACTIONS = Reactions(
+    now={
+        payments.PaymentSucceeded: [orders.on_payment_succeeded],
+        payments.PaymentSucceededLate: [orders.on_payment_succeeded],
+        payments.PaymentFailed: [orders.on_payment_failed],
+        payments.PaymentCancelled: [orders.on_payment_cancelled],
+        payments.PaymentExpired: [orders.on_payment_expired],
+        payments.RefundRequested: [orders.on_refund_requested],
+        payments.RefundSucceeded: [orders.on_refund_succeeded],
+        payments.RefundFailed: [orders.on_refund_failed],
+    },
+    later={},
+)

@@ -1,21 +1,61 @@
-"""What runs by the clock: one table. One worker at a time runs an item, however many there are.
+"""What runs by the clock: one table. A sweep finds the tenants that have something due and leaves a job for each.
 
-The queue's clock is real time; what is due is decided inside, by each tenant's own clock.
+The sweep's turn is real time; what is due is judged by each tenant's own clock, which a test tenant may hold. One worker at a
+time sweeps, however many there are.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import LiteralString
 
+from vezne.kernel import clock
 from vezne.kernel.db import Database
+from vezne.kernel.jobs import JobCall, enqueue
+
+_TENANTS = """SELECT tenants.tenant_id, tenants.livemode
+              FROM tenants LEFT JOIN clocks ON clocks.tenant_id = tenants.tenant_id
+              WHERE """
 
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """A sweep over all tenants: its name, when it runs (cron with seconds last), and what it does. It may run twice."""
+    """A job for every tenant that has something due, and when to look (cron, seconds last).
 
-    name: str
+    `due` is a condition on `tenants`, by an index; $1 is the real time and `clocks.held_at` the tenant's, where it is held.
+    """
+
+    job: str
     cron: str
-    run: Callable[[Database], Awaitable[None]]
+    due: LiteralString
+
+    async def sweep(self, db: Database) -> int:
+        """Leave a job for each tenant that has something due; how many. One that still waits is not left twice."""
+        async with db.connection() as connection, connection.transaction():
+            rows = await connection.fetch(_TENANTS + self.due, clock.real_now())
+            calls = [JobCall(self.job, row["tenant_id"], livemode=row["livemode"], dedupe="sweep") for row in rows]
+            if calls:
+                await enqueue(connection, calls)
+        return len(calls)
 
 
-SCHEDULE: tuple[Scheduled, ...] = ()
+SCHEDULE = (
+    Scheduled(
+        job="wallets.expire_holds",
+        cron="* * * * * */5",
+        due="""EXISTS (SELECT FROM holds WHERE holds.tenant_id = tenants.tenant_id AND holds.status = 'open'
+                       AND holds.expires_at <= coalesce(clocks.held_at, $1))""",
+    ),
+    Scheduled(
+        job="wallets.expire_lots",
+        cron="* * * * * */15",
+        due="""EXISTS (SELECT FROM lots WHERE lots.tenant_id = tenants.tenant_id AND lots.remaining_minor > lots.held_minor
+                       AND lots.remaining_minor > 0 AND lots.expires_at <= coalesce(clocks.held_at, $1))""",
+    ),
+    Scheduled(
+        job="ledger.seal",
+        cron="* * * * *",
+        due="""$1::timestamptz IS NOT NULL AND EXISTS (
+                   SELECT FROM entries WHERE entries.tenant_id = tenants.tenant_id AND entries.id > coalesce(
+                       (SELECT seals.sealed_to FROM seals WHERE seals.tenant_id = tenants.tenant_id ORDER BY seals.number DESC LIMIT 1),
+                       '00000000-0000-0000-0000-000000000000'))""",
+    ),
+)

@@ -6,12 +6,14 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
+from vezne.identity.api import ROUTERS as IDENTITY
 from vezne.kernel.db import Database
 from vezne.ledger.api import api as ledger_api
+from vezne.orders.api import ROUTERS as ORDERS
 from vezne.payments import Gateways
-from vezne.identity.api import ROUTERS as IDENTITY
+from vezne.payments.api import ROUTERS as PAYMENTS
 
-ROUTERS: tuple[APIRouter, ...] = (*IDENTITY, ledger_api)
+ROUTERS: tuple[APIRouter, ...] = (*IDENTITY, ledger_api, *PAYMENTS, *ORDERS)
 
 HOT_PATHS: Mapping[str, Any] = {}
 HOT_SCHEMAS: Mapping[str, Any] = {}

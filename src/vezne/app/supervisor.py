@@ -1,94 +1,34 @@
 """`vezne run`: PostgreSQL, the HTTP processes, the worker and the sandbox as children of one process.
 
-Children start together and wait for each other by themselves. One that dies is started again, after a pause that grows while
+Children are forked by the nursery and wait for each other by themselves. One that dies is started again, after a pause that grows while
 it keeps dying. The kernel ends them when this process dies. The listening sockets are held here: a connection that arrives
 while an HTTP process is between two lives waits in the backlog.
 """
 
 import asyncio
-import contextlib
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import structlog
-
+from vezne.app.children import Child, Nursery
 from vezne.app.deployment import Connection, Deployment, postgres_folder
 from vezne.app.gate import unfit
-from vezne.app.processes import GRACE_SECONDS, LISTENER_FD, listen
-from vezne.kernel.postgres import EmbeddedPostgres, ServerUnsafe
+from vezne.app.processes import listen
+from vezne.kernel.postgres import EmbeddedPostgres
 from vezne.kernel.postgres_binaries import tied_to_parent
 from vezne.kernel.settings import Settings
 
-FIRST_PAUSE, LONGEST_PAUSE, HEALTHY_AFTER = 0.1, 10.0, 30.0
 READY_WITHIN = 120.0
-_log = structlog.get_logger("vezne.run")
 
 
 class CannotStart(RuntimeError):
     """The service could not be started."""
-
-
-@dataclass(slots=True)
-class Child:
-    """One process of ours, kept alive until it is told to stop."""
-
-    name: str
-    process_name: str
-    environment: Mapping[str, str]
-    listener: socket.socket | None = None
-    restarts: int = 0
-    process: asyncio.subprocess.Process | None = None
-    _keeper: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Start it and keep it alive from now on."""
-        await self._spawn()
-        self._keeper = asyncio.create_task(self._keep(), name=self.name)
-
-    async def stop(self, patience: float = GRACE_SECONDS + 5) -> None:
-        """Tell it to finish what it began and wait for that; kill it when `patience` (seconds) is over."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
-        for number, wait in ((signal.SIGTERM, patience), (signal.SIGKILL, 5.0)):
-            if self.process is None or self.process.returncode is not None:
-                return
-            with contextlib.suppress(ProcessLookupError):
-                self.process.send_signal(number)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.process.wait(), wait)
-
-    async def _spawn(self) -> None:
-        inherited = () if self.listener is None else (self.listener.fileno(),)
-        own = {} if self.listener is None else {LISTENER_FD: str(self.listener.fileno())}
-        self.process = await asyncio.create_subprocess_exec(
-            *tied_to_parent(), sys.executable, "-m", "vezne.app", self.process_name,
-            stdin=subprocess.DEVNULL,
-            env={**self.environment, **own},
-            pass_fds=inherited,
-            start_new_session=True,  # Ctrl-C in the terminal is for us, who then stop in our own order
-        )  # fmt: skip
-
-    async def _keep(self) -> None:
-        loop, pause = asyncio.get_running_loop(), FIRST_PAUSE
-        while self.process is not None:
-            begun = loop.time()
-            code = await self.process.wait()
-            if loop.time() - begun > HEALTHY_AFTER:
-                pause = FIRST_PAUSE
-            _log.error("process_died", process=self.name, pid=self.process.pid, code=code, retry_in=pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-            self.restarts += 1
-            await self._spawn()
 
 
 @dataclass(slots=True)
@@ -97,6 +37,7 @@ class Running:
 
     deployment: Deployment
     connection: Connection
+    nursery: Nursery
     children: list[Child] = field(default_factory=list)
     listeners: list[socket.socket] = field(default_factory=list)
 
@@ -106,7 +47,8 @@ class Running:
         for listener in self.listeners:
             listener.close()
         for kind in ("http", "worker", "sandbox"):
-            await asyncio.gather(*(child.stop() for child in self.children if child.process_name == kind))
+            await asyncio.gather(*(child.stop() for child in self.children if child.kind == kind))
+        await self.nursery.close()
 
 
 def with_ports(settings: Settings) -> tuple[Settings, list[socket.socket]]:
@@ -120,7 +62,9 @@ def with_ports(settings: Settings) -> tuple[Settings, list[socket.socket]]:
         with listen("127.0.0.1", settings.sandbox_port) as probe:
             sandbox_port = probe.getsockname()[1]
     except OSError as taken:
-        raise CannotStart(f"{taken.strerror or taken}: {settings.host} port {settings.port}, sandbox {settings.sandbox_port}") from taken
+        raise CannotStart(
+            f"{taken.strerror or taken}: {settings.host} port {settings.port}, sandbox {settings.sandbox_port}"
+        ) from taken
     return settings.model_copy(update={"port": port, "sandbox_port": sandbox_port}), listeners
 
 
@@ -161,17 +105,17 @@ def _assemble(deployment: Deployment, listeners: list[socket.socket]) -> Running
     shutil.rmtree(deployment.metrics_folder, ignore_errors=True)  # counts of processes that are gone
     deployment.metrics_folder.mkdir(mode=0o700, parents=True)
     environment = environment_of(deployment)
-    children = [Child(f"http {number}", "http", environment, listener) for number, listener in enumerate(listeners, 1)]
-    children += [Child("worker", "worker", environment), Child("sandbox", "sandbox", environment)]
+    nursery = Nursery(environment, tuple(listeners))
+    children = [Child(f"http {number}", "http", nursery, environment, listener) for number, listener in enumerate(listeners, 1)]
+    children += [Child(kind, kind, nursery, environment) for kind in ("worker", "sandbox")]
     connection = Connection(f"http://{_host(settings)}:{settings.port}", f"http://127.0.0.1:{settings.sandbox_port}", os.getpid())
-    return Running(deployment, connection, children, listeners)
+    return Running(deployment, connection, nursery, children, listeners)
 
 
 def environment_of(deployment: Deployment) -> dict[str, str]:
-    """What a child is told: our environment with the ports that were decided. Secrets are read from the data folder."""
+    """What a child is told beside our own environment: what was decided here. Secrets it reads from the data folder itself."""
     settings = deployment.settings
     return {
-        **os.environ,
         "VEZNE_DATA_DIR": str(deployment.folder),
         "VEZNE_HOST": settings.host,
         "PAYMENT_SERVICE_PORT": str(settings.port),
@@ -200,7 +144,13 @@ async def _make_ready(running: Running) -> None:
 async def prepare(deployment: Deployment) -> None:
     """Migrate and make the first tenant, in a process of its own: what that loads is not needed afterwards."""
     process = await asyncio.create_subprocess_exec(
-        *tied_to_parent(), sys.executable, "-m", "vezne.app", "prepare", env=environment_of(deployment), stdin=subprocess.DEVNULL
+        *tied_to_parent(),
+        sys.executable,
+        "-m",
+        "vezne.app",
+        "prepare",
+        env={**os.environ, **environment_of(deployment)},
+        stdin=subprocess.DEVNULL,
     )
     if await process.wait() != 0:
         raise CannotStart("The database could not be prepared; what was logged above says why.")
@@ -243,6 +193,3 @@ def _host(settings: Settings) -> str:
     if settings.host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         return "127.0.0.1"
     return f"[{settings.host}]" if ":" in settings.host else settings.host
-
-
-__all__ = ["CannotStart", "Child", "Running", "ServerUnsafe", "answers", "database", "prepare", "run", "with_ports"]

@@ -110,7 +110,7 @@ def assemble(connection: "asyncpg.Connection[asyncpg.Record]", db: Database, job
     for name, job in jobs.items():
         queue.entrypoint(name, accepts_context=False, on_failure="hold")(_entrypoint(name, job, db))
     for item in SCHEDULE:
-        queue.schedule(item.name, item.cron, accepts_context=False)(_scheduled(item, db))
+        queue.schedule(f"sweep.{item.job}", item.cron, accepts_context=False)(_scheduled(item, db))
     return queue
 
 
@@ -145,12 +145,12 @@ def _entrypoint(name: str, job: Job, db: Database) -> Callable[[QueuedJob], Awai
 def _scheduled(item: Scheduled, db: Database) -> Callable[[Schedule], Awaitable[None]]:
     async def run(_schedule: Schedule) -> None:
         try:
-            await item.run(db)
+            await item.sweep(db)
         except Exception as failure:  # noqa: BLE001 - its turn comes again; one failing sweep must not stop the others
-            JOBS_DONE.labels(item.name, "failed").inc()
-            _log.warning("schedule_failed", schedule=item.name, error=str(failure) or type(failure).__name__)
+            JOBS_DONE.labels(f"sweep.{item.job}", "failed").inc()
+            _log.warning("schedule_failed", schedule=f"sweep.{item.job}", error=str(failure) or type(failure).__name__)
         else:
-            JOBS_DONE.labels(item.name, "done").inc()
+            JOBS_DONE.labels(f"sweep.{item.job}", "done").inc()
 
     return run
 

@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     simulated_webhook_secret: Secret | None = Field(
         None, description="secret (whsec_…) that signs the simulated provider's webhooks; default: made at first start"
     )
+    seal_key: Secret | None = Field(
+        None, description="signs the ledger's seals, and is kept outside the database; default: made at first start"
+    )
     metrics_token: Secret | None = Field(
         None, description="bearer token that may read /metrics; without it, only callers on this machine may"
     )
