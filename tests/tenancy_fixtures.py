@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import asyncpg
+import httpx2
 import pytest_asyncio
+from fastapi import FastAPI
 
 from vezne import identity
 from vezne.app.audit import audit_tenant
+from vezne.app.http import create_app
 from vezne.app.reactions import REACTIONS
 from vezne.kernel.db import Database
 from vezne.kernel.principal import Principal
+from vezne.kernel.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -72,3 +76,19 @@ async def tenant(make_tenant: TenantMaker) -> TestTenant:
 async def other_tenant(make_tenant: TenantMaker) -> TestTenant:
     """Another one."""
     return await make_tenant()
+
+
+@pytest_asyncio.fixture
+async def app(db: Database) -> AsyncIterator[FastAPI]:
+    """The whole service over the test's database, started."""
+    made = create_app(Settings(), db=db)
+    async with made.router.lifespan_context(made):
+        yield made
+
+
+@pytest_asyncio.fixture
+async def http(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of the service, without a key: pass `headers=tenant.headers`."""
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://vezne.test") as client:
+        yield client

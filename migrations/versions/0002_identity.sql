@@ -16,16 +16,17 @@ CREATE UNIQUE INDEX tenants_id ON tenants (id);
 CREATE UNIQUE INDEX tenants_slug ON tenants (slug);
 
 CREATE TABLE api_keys (
-    tenant_id   bigint      NOT NULL,
-    id          uuid        NOT NULL,
-    kind        text        NOT NULL CHECK (kind IN ('secret', 'publishable', 'restricted')),
-    name        text        NOT NULL,
-    hash        bytea       NOT NULL,
-    last4       text        NOT NULL,
-    permissions text[]      NOT NULL,
-    created_at  timestamptz NOT NULL,
-    expires_at  timestamptz,
-    revoked_at  timestamptz,
+    tenant_id    bigint      NOT NULL REFERENCES tenants,
+    id           uuid        NOT NULL,
+    kind         text        NOT NULL CHECK (kind IN ('secret', 'publishable', 'restricted')),
+    name         text        NOT NULL,
+    hash         bytea       NOT NULL, -- SHA-256 of 256 random bits: nothing to guess, so no slow hash
+    last4        text        NOT NULL,
+    permissions  text[]      NOT NULL,
+    created_at   timestamptz NOT NULL,
+    expires_at   timestamptz,
+    revoked_at   timestamptz,
+    last_used_on date,
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, hash)
 );
@@ -47,5 +48,6 @@ CREATE TABLE customers (
 GRANT SELECT, INSERT ON tenants TO vezne_service;
 GRANT UPDATE (name, settings) ON tenants TO vezne_service;
 GRANT SELECT, INSERT ON api_keys TO vezne_service;
-GRANT UPDATE (expires_at, revoked_at) ON api_keys TO vezne_service;
-GRANT SELECT, INSERT, UPDATE ON customers TO vezne_service;
+GRANT UPDATE (expires_at, revoked_at, last_used_on) ON api_keys TO vezne_service;
+GRANT SELECT, INSERT ON customers TO vezne_service;
+GRANT UPDATE (name, email, phone, locale, metadata) ON customers TO vezne_service;

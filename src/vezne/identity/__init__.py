@@ -23,6 +23,7 @@ from vezne.identity.operations.tenants import (
     find_tenant,
     find_tenant_by_id,
     list_tenants,
+    livemode_of,
     settings_of,
     tenant_of,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "key_of",
     "list_keys",
     "list_tenants",
+    "livemode_of",
     "revoke_key",
     "rotate_key",
     "settings_of",

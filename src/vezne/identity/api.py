@@ -1,10 +1,10 @@
 """Tenant, keys, customers, test clock and audit log over HTTP."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from vezne.identity.events import TenantClockMoved
@@ -13,13 +13,14 @@ from vezne.identity.models import (
     AuditRecord,
     Customer,
     CustomerNotFound,
-    CustomerReferenceTaken,
+    KeyEnded,
+    KeyEndsBeforeItBegins,
     KeyNotFound,
-    KeyRevokedAlready,
     KeyText,
     PermissionBeyondOwn,
     PermissionsNotTaken,
     PermissionUnknown,
+    RealMoneyInTest,
     Tenant,
     TenantSettings,
 )
@@ -28,8 +29,8 @@ from vezne.identity.operations.tenants import SettingInvalid
 from vezne.kernel import clock
 from vezne.kernel.clock import ClockGoesBack, ClockOfLiveTenant, ClockRuns
 from vezne.kernel.errors import Invalid
-from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
-from vezne.kernel.ids import PublicId, UnknownId, parse_id, public_id
+from vezne.kernel.http import RequestModel, TxDep, keep_instead, refusals, requires, router
+from vezne.kernel.ids import PublicId, UnknownId, new_id, parse_id, public_id
 from vezne.kernel.paging import CursorUnknown, Page, PageQuery, cursor
 
 tenant_api = router("/v1/tenant", "Tenant")
@@ -69,7 +70,7 @@ class TenantPatch(RequestModel):
     """What to change; what is not given stays."""
 
     name: Text | None = None
-    settings: dict[str, Any] = Field(default_factory=dict, description="those settings that change")
+    settings: TenantSettings = Field(default_factory=TenantSettings, description="those settings that change; the others stay")
 
 
 class KeyIn(RequestModel):
@@ -92,6 +93,7 @@ class KeyOut(BaseModel):
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    last_used_on: date | None = Field(description="the day it was last used, in UTC")
     key: str | None = Field(None, description="the key, shown now and never again")
 
 
@@ -137,6 +139,9 @@ class CustomerOut(BaseModel):
     created_at: datetime
 
 
+KNOWN_ALREADY: dict[int | str, dict[str, Any]] = {200: {"model": CustomerOut, "description": "the reference was known"}}
+
+
 class ClockIn(RequestModel):
     """Hold the clock at a time, advance a held one, or (null) let it run."""
 
@@ -162,37 +167,46 @@ class AuditOut(BaseModel):
     occurred_at: datetime
 
 
-@tenant_api.get("", dependencies=[requires("customers.read")])
+@tenant_api.get("", dependencies=[requires("tenant.read")])
 async def get_tenant(tx: TxDep) -> TenantOut:
     """Your tenant and its settings."""
     return _tenant(await tenants.tenant_of(tx))
 
 
-@tenant_api.patch("", dependencies=[requires("tenant.manage")], responses=refusals(SettingInvalid))
+@tenant_api.patch("", dependencies=[requires("tenant.manage")], responses=refusals(SettingInvalid, RealMoneyInTest))
 async def patch_tenant(body: TenantPatch, tx: TxDep) -> TenantOut:
     """Change the tenant's name or some of its settings."""
-    return _tenant(await tenants.change_tenant(tx, name=body.name, settings=body.settings))
+    return _tenant(await tenants.change_tenant(tx, name=body.name, settings=body.settings.model_dump(exclude_unset=True)))
 
 
-@key_api.post("", status_code=201, responses=refusals(PermissionUnknown, PermissionsNotTaken, PermissionBeyondOwn))
-async def post_key(body: KeyIn, tx: TxDep) -> KeyOut:
-    """Make an API key. The answer is the only place that shows it."""
+@key_api.post(
+    "",
+    status_code=201,
+    responses=refusals(PermissionUnknown, PermissionsNotTaken, PermissionBeyondOwn, KeyEndsBeforeItBegins),
+)
+async def post_key(body: KeyIn, tx: TxDep, request: Request) -> KeyOut:
+    """Make an API key. This answer is the only place that shows it: the same request again is answered without it."""
     key, text = await keys.create_key(
         tx, kind=body.kind, name=body.name, permissions=body.permissions, expires_at=body.expires_at
     )
+    keep_instead(request, _key(key))
     return _key(key, text)
 
 
-@key_api.get("")
-async def get_keys(tx: TxDep) -> list[KeyOut]:
-    """All keys, newest first."""
-    return [_key(key) for key in await keys.list_keys(tx)]
+@key_api.get("", responses=refusals(CursorUnknown))
+async def get_keys(page: PageQuery, tx: TxDep) -> Page[KeyOut]:
+    """API keys, newest first, the ended ones too."""
+    found = await keys.list_keys(tx, before=_position(page, "key"), limit=page.limit + 1)
+    shown = found[: page.limit]
+    more = len(found) > page.limit
+    return Page(data=[_key(key) for key in shown], has_more=more, next=cursor(public_id("key", shown[-1].id)) if more else None)
 
 
-@key_api.post("/{key_id}/rotations", status_code=201, responses=refusals(KeyNotFound, KeyRevokedAlready, PermissionBeyondOwn))
-async def post_rotation(key_id: KeyId, body: RotationIn, tx: TxDep) -> KeyOut:
-    """Replace a key by a new one like it; both are good until the overlap ends."""
+@key_api.post("/{key_id}/rotations", status_code=201, responses=refusals(KeyNotFound, KeyEnded, PermissionBeyondOwn))
+async def post_rotation(key_id: KeyId, body: RotationIn, tx: TxDep, request: Request) -> KeyOut:
+    """Replace a key by a new one like it; both are good until the overlap ends. The same request again shows no key."""
     key, text = await keys.rotate_key(tx, key_id, overlap=timedelta(seconds=body.overlap_seconds))
+    keep_instead(request, _key(key))
     return _key(key, text)
 
 
@@ -202,10 +216,13 @@ async def delete_key(key_id: KeyId, tx: TxDep) -> KeyOut:
     return _key(await keys.revoke_key(tx, key_id))
 
 
-@customer_api.post("", status_code=201, dependencies=[requires("customers.write")], responses=refusals(CustomerReferenceTaken))
-async def post_customer(body: CustomerIn, tx: TxDep) -> CustomerOut:
-    """Make a customer known."""
-    return _customer(await customers.create_customer(tx, **body.model_dump()))
+@customer_api.post("", status_code=201, dependencies=[requires("customers.write")], responses=KNOWN_ALREADY)
+async def post_customer(body: CustomerIn, tx: TxDep, response: Response) -> CustomerOut:
+    """Make a customer known: 201. One with the same `reference` is answered as it is, unchanged: 200."""
+    customer, made = await customers.make_known(tx, Customer(id=new_id(), created_at=tx.now, **body.model_dump()))
+    if not made:
+        response.status_code = 200
+    return _customer(customer)
 
 
 @customer_api.get("", dependencies=[requires("customers.read")], responses=refusals(CursorUnknown))
@@ -312,6 +329,7 @@ def _key(key: ApiKey, text: KeyText | None = None) -> KeyOut:
         created_at=key.created_at,
         expires_at=key.expires_at,
         revoked_at=key.revoked_at,
+        last_used_on=key.last_used_on,
         key=text.text if text else None,
     )
 

@@ -38,6 +38,7 @@ class KeyRotated(Event):
     """A key was replaced by another and ends at `expires_at`."""
 
     key_id: UUID
+    replaced_by: str
     expires_at: datetime
 
 

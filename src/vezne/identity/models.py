@@ -4,9 +4,10 @@ import base64
 import hashlib
 import re
 import secrets
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
@@ -21,7 +22,9 @@ from vezne.kernel.money import MAX_MINOR, Currency
 KeyKind = Literal["secret", "publishable", "restricted"]
 
 _PREFIX: dict[KeyKind, str] = {"secret": "sk", "publishable": "pk", "restricted": "rk"}
-_KEY = re.compile(r"vz_(sk|pk|rk)_(test|live)_([a-z2-7]{1,13})_([A-Za-z0-9_-]{43})", re.ASCII)
+_SECRET = string.ascii_letters + string.digits
+_SECRET_LENGTH = 43  # of 62 characters: 256 bits
+_KEY = re.compile(rf"vz_(sk|pk|rk)_(test|live)_([a-z2-7]{{1,13}})_([A-Za-z0-9]{{{_SECRET_LENGTH}}})", re.ASCII)
 
 
 class KeyMissing(Unauthenticated):
@@ -40,8 +43,12 @@ class KeyNotFound(NotFound):
     """There is no API key {key_id}."""
 
 
-class KeyRevokedAlready(Conflict):
-    """The API key {key_id} is revoked."""
+class KeyEnded(Conflict):
+    """The API key {key_id} is revoked or expired."""
+
+
+class KeyEndsBeforeItBegins(Invalid):
+    """A key's expiry lies in the future."""
 
 
 class PermissionUnknown(Invalid):
@@ -60,8 +67,8 @@ class CustomerNotFound(NotFound):
     """There is no customer {customer_id}."""
 
 
-class CustomerReferenceTaken(Conflict):
-    """The customer {customer_id} has the reference {reference} already."""
+class SlugMalformed(Invalid):
+    """A slug is 2 to 63 small letters, digits and hyphens, a letter first; not {slug}."""
 
 
 class SlugTaken(Conflict):
@@ -70,6 +77,10 @@ class SlugTaken(Conflict):
 
 class TenantNotFound(NotFound):
     """There is no tenant {tenant}."""
+
+
+class RealMoneyInTest(Invalid):
+    """A test tenant takes no real money: payment_mode live is for live tenants."""
 
 
 class TenantSettings(BaseModel):
@@ -82,8 +93,8 @@ class TenantSettings(BaseModel):
         description="demo_local: the demo client in process; GATEWAY_DEMO: the sandbox over HTTP; live: the provider",
     )
     payment_provider: str = Field("simulated", pattern=r"^[a-z][a-z0-9_]{1,31}$", description="who takes the money")
-    commission_basis_points: int = Field(
-        0, strict=True, ge=0, le=10_000, description="the platform's share, in hundredths of a percent"
+    commission_rate: int = Field(
+        0, strict=True, ge=0, le=10_000, description="the platform's share, in hundredths of a percent: 250 is 2.5 %"
     )
     locale: Literal["en", "tr"] = Field("en", description="the language of pages and messages where the visitor's is not known")
     default_currency: Currency = "TRY"
@@ -135,6 +146,7 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    last_used_on: date | None = None
 
     def stands(self, now: datetime) -> bool:
         """Whether the key is good at `now`."""
@@ -157,7 +169,8 @@ class KeyText:
         """A new key: 256 random bits."""
         number = base64.b32encode(tenant_id.to_bytes((tenant_id.bit_length() + 7) // 8, "big")).decode().rstrip("=").lower()
         mode = "live" if livemode else "test"
-        return cls(tenant_id, f"vz_{_PREFIX[kind]}_{mode}_{number}_{secrets.token_urlsafe(32)}")
+        secret = "".join(secrets.choice(_SECRET) for _ in range(_SECRET_LENGTH))
+        return cls(tenant_id, f"vz_{_PREFIX[kind]}_{mode}_{number}_{secret}")
 
     @classmethod
     def read(cls, text: str) -> Self | None:

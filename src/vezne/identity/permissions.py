@@ -13,6 +13,7 @@ PERMISSIONS = {
     "ledger.read": "see entries and the trial balance",
     "audit.read": "see the audit log",
     "keys.manage": "create, rotate and revoke API keys",
+    "tenant.read": "see the tenant and its settings",
     "tenant.manage": "change the tenant's settings",
     "clock.manage": "hold and move a test tenant's clock",
     "imports.write": "import grants",

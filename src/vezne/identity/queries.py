@@ -1,7 +1,7 @@
 """The identity slice's SQL."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
@@ -40,10 +40,19 @@ async def select_tenants(connection: AnyConnection, *, slug: str | None = None, 
     return [_tenant(row) for row in rows]
 
 
-async def select_tenant(tx: Tx) -> Tenant | None:
-    """The transaction's tenant."""
-    row = await tx.fetchrow(
-        "SELECT tenant_id, id, slug, name, livemode, settings, created_at FROM tenants WHERE tenant_id = $1", tx.tenant_id
+async def select_livemode(connection: AnyConnection, tenant_id: int) -> bool | None:
+    """Whether the tenant of this number is live; None when there is none."""
+    livemode: bool | None = await connection.fetchval("SELECT livemode FROM tenants WHERE tenant_id = $1", tenant_id)
+    return livemode
+
+
+async def select_tenant(tx: Tx, *, lock: bool = False) -> Tenant | None:
+    """The transaction's tenant; with `lock`, held until the transaction ends."""
+    columns = "SELECT tenant_id, id, slug, name, livemode, settings, created_at FROM tenants"
+    row = (
+        await tx.fetchrow(f"{columns} WHERE tenant_id = $1 FOR NO KEY UPDATE", tx.tenant_id)
+        if lock
+        else await tx.fetchrow(f"{columns} WHERE tenant_id = $1", tx.tenant_id)
     )
     return None if row is None else _tenant(row)
 
@@ -76,7 +85,7 @@ async def select_key_by_hash(connection: AnyConnection, tenant_id: int, hash_: b
     """The key with this hash in this tenant, and whether the tenant is live."""
     row = await connection.fetchrow(
         """SELECT api_keys.id, kind, api_keys.name, last4, permissions, api_keys.created_at, expires_at, revoked_at,
-                  tenants.livemode
+                  last_used_on, tenants.livemode
            FROM api_keys JOIN tenants ON tenants.tenant_id = api_keys.tenant_id
            WHERE api_keys.tenant_id = $1 AND hash = $2""",
         tenant_id,
@@ -87,7 +96,7 @@ async def select_key_by_hash(connection: AnyConnection, tenant_id: int, hash_: b
 
 async def select_key(tx: Tx, key_id: UUID, *, lock: bool = False) -> ApiKey | None:
     """One key; with `lock`, held until the transaction ends."""
-    columns = "SELECT id, kind, name, last4, permissions, created_at, expires_at, revoked_at FROM api_keys"
+    columns = "SELECT id, kind, name, last4, permissions, created_at, expires_at, revoked_at, last_used_on FROM api_keys"
     row = (
         await tx.fetchrow(f"{columns} WHERE tenant_id = $1 AND id = $2 FOR UPDATE", tx.tenant_id, key_id)
         if lock
@@ -96,12 +105,14 @@ async def select_key(tx: Tx, key_id: UUID, *, lock: bool = False) -> ApiKey | No
     return None if row is None else _key(row)
 
 
-async def select_keys(tx: Tx) -> list[ApiKey]:
+async def select_keys(tx: Tx, *, before: UUID | None = None, limit: int | None = None) -> list[ApiKey]:
     """The tenant's keys, newest first."""
     rows = await tx.fetch(
-        """SELECT id, kind, name, last4, permissions, created_at, expires_at, revoked_at FROM api_keys
-           WHERE tenant_id = $1 ORDER BY id DESC""",
+        """SELECT id, kind, name, last4, permissions, created_at, expires_at, revoked_at, last_used_on FROM api_keys
+           WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3""",
         tx.tenant_id,
+        before,
+        limit,
     )
     return [_key(row) for row in rows]
 
@@ -115,6 +126,11 @@ async def mark_key(tx: Tx, key_id: UUID, *, expires_at: datetime | None, revoked
         expires_at,
         revoked_at,
     )
+
+
+async def mark_key_used(connection: AnyConnection, tenant_id: int, key_id: UUID, day: date) -> None:
+    """Write the last day a key was used."""
+    await connection.execute("UPDATE api_keys SET last_used_on = $3 WHERE tenant_id = $1 AND id = $2", tenant_id, key_id, day)
 
 
 async def insert_customers(tx: Tx, customers: Sequence[Customer]) -> set[UUID]:
@@ -137,13 +153,13 @@ async def insert_customers(tx: Tx, customers: Sequence[Customer]) -> set[UUID]:
     return {row["id"] for row in rows}
 
 
-async def select_customer(tx: Tx, customer_id: UUID) -> Customer | None:
-    """One customer."""
-    row = await tx.fetchrow(
-        """SELECT id, reference, name, email, phone, locale, metadata, created_at FROM customers
-           WHERE tenant_id = $1 AND id = $2""",
-        tx.tenant_id,
-        customer_id,
+async def select_customer(tx: Tx, customer_id: UUID, *, lock: bool = False) -> Customer | None:
+    """One customer; with `lock`, held until the transaction ends."""
+    columns = "SELECT id, reference, name, email, phone, locale, metadata, created_at FROM customers"
+    row = (
+        await tx.fetchrow(f"{columns} WHERE tenant_id = $1 AND id = $2 FOR UPDATE", tx.tenant_id, customer_id)
+        if lock
+        else await tx.fetchrow(f"{columns} WHERE tenant_id = $1 AND id = $2", tx.tenant_id, customer_id)
     )
     return None if row is None else _customer(row)
 
@@ -233,6 +249,7 @@ def _key(row: Record) -> ApiKey:
         row["created_at"],
         row["expires_at"],
         row["revoked_at"],
+        row["last_used_on"],
     )
 
 

@@ -16,6 +16,7 @@ from vezne.kernel.errors import Refusal
 from vezne.kernel.ids import new_id
 from vezne.kernel.telemetry import REQUEST_SECONDS
 
+UNAUTHORIZED = 401
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,100}", re.ASCII)
 _log = structlog.get_logger("vezne.http")
 
@@ -75,7 +76,10 @@ def problem(
 def refusal_response(refusal: Refusal, request_id: str) -> JSONResponse:
     """A refusal as its answer; a documented code of an older API replaces ours where there is one."""
     code = refusal.documented_code or refusal.code()
-    return problem(refusal.status, code, refusal.detail, request_id, refusal.errors(), refusal.retry_after)
+    response = problem(refusal.status, code, refusal.detail, request_id, refusal.errors(), refusal.retry_after)
+    if refusal.status == UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="vezne"'  # RFC 9110, section 11.6.1: a 401 says how to ask
+    return response
 
 
 async def _on_refusal(request: Request, refusal: Exception) -> Response:

@@ -93,6 +93,8 @@ class TransactionalRoute(APIRoute):
             key = idempotency.key_of(strict) if strict.method == "POST" else None
             read_only = strict.method in {"GET", "HEAD"}
             raw = b"" if read_only else await strict.body()
+            if raw and "json" in strict.headers.get("content-type", ""):
+                await strict.json()  # here, since FastAPI would hide what is wrong with a body it reads itself
             async with edge.db.transaction(principal, read_only=read_only) as tx:
                 strict.state.tx = tx
                 if key is None:
@@ -107,8 +109,16 @@ async def _once(tx: Tx, key: str, request_hash: bytes, endpoint: Handler, reques
     if stored is not None:
         return stored.replay(request_hash)
     response = await endpoint(request)
-    await idempotency.store(tx, key, response.status_code, bytes(response.body))
+    await idempotency.store(tx, key, response.status_code, getattr(request.state, "kept_answer", bytes(response.body)))
     return response
+
+
+def keep_instead(request: Request, answer: BaseModel) -> None:
+    """Store `answer` under the request's idempotency key in place of the real one, which shows a secret once.
+
+    The same request again gets what was stored: it happens once, and the secret is told once.
+    """
+    request.state.kept_answer = answer.model_dump_json().encode()
 
 
 def _tx(request: Request) -> Tx:

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from vezne.identity import queries
 from vezne.identity.models import AuditRecord
 from vezne.identity.permissions import ALL
@@ -13,12 +15,32 @@ from vezne.kernel.ids import public_id
 async def audit_log(
     tx: Tx, *, subject: str | None, actor: str | None, type_: str | None, before: UUID | None, limit: int
 ) -> list[AuditRecord]:
-    """What happened, newest first; by the thing it is about, by who did it, by type."""
+    """What happened, newest first; by the thing it is about, by who did it, by type.
+
+    The log is read along its primary key, whose ids are in order of time. There is no index by subject: it would be written
+    with every movement of money, for a list that a person reads now and then. So a filter for something rare reads far back.
+    """
     return await queries.select_audit(tx, subject=subject, actor=actor, type_=type_, before=before, limit=limit)
 
 
 async def audit(tx: Tx) -> list[Finding]:
-    """Keys hold only permissions that exist, and only restricted ones hold any."""
+    """The tenant is there with settings that can be read; keys hold only permissions that exist, and only restricted ones any."""
+    return [*await _findings_of_tenant(tx), *await _findings_of_keys(tx)]
+
+
+async def _findings_of_tenant(tx: Tx) -> list[Finding]:
+    try:
+        tenant = await queries.select_tenant(tx)
+    except ValidationError as error:
+        return [Finding("settings can be read", f"tenant {tx.tenant_id}", str(error))]
+    if tenant is None:
+        return [Finding("the tenant is in the directory", f"tenant {tx.tenant_id}", "it is not")]
+    if tenant.livemode != tx.principal.livemode:
+        return [Finding("the tenant's mode", public_id("ten", tenant.id), f"livemode is {tenant.livemode}")]
+    return []
+
+
+async def _findings_of_keys(tx: Tx) -> list[Finding]:
     return [
         Finding("keys hold known permissions", public_id("key", key.id), f"{key.kind} with {sorted(key.permissions)}")
         for key in await queries.select_keys(tx)

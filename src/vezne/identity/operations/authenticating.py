@@ -1,7 +1,7 @@
 """Who is asking: from the bearer token to a principal."""
 
+import asyncio
 import time
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from limits import RateLimitItemPerMinute
@@ -21,43 +21,73 @@ REMEMBERED_SECONDS = 1
 _REMEMBERED_KEYS = 10_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A key that was good when it was last looked up, and until when that is believed."""
+
+    principal: Principal
+    until: float  # of time.monotonic()
+
+
 @dataclass(slots=True)
 class Authenticator:
-    """Finds principals by API key, remembers them for a second, and counts each key's requests of the minute."""
+    """Finds principals by API key, remembers them for a second, and counts each key's requests of the minute.
+
+    Keys are looked up and remembered by their SHA-256: the time an answer takes tells nothing of the key itself.
+    """
 
     db: Database
     requests_per_minute: int = 60_000
-    _known: OrderedDict[str, tuple[float, Principal]] = field(default_factory=OrderedDict)
+    _known: dict[bytes, _Standing] = field(default_factory=dict)
+    _asking: dict[bytes, asyncio.Future[None]] = field(default_factory=dict)
     _limiter: FixedWindowRateLimiter = field(default_factory=lambda: FixedWindowRateLimiter(MemoryStorage()))
 
     async def authenticate(self, authorization: str | None) -> Principal:
         """The principal of an `Authorization` header. Raises KeyMissing, KeyUnknown, TooManyRequests."""
-        scheme, _, text = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not text:
+        scheme, _, given = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not given:
             raise KeyMissing
-        known = self._known.get(text)
-        if known is not None and known[0] > time.monotonic():
-            principal = known[1]
-        else:
-            principal = await self._find(text)
+        text = KeyText.read(given)
+        if text is None:
+            raise KeyUnknown
+        principal = await self._standing(text)
         self._count(principal)
         return principal
 
-    async def _find(self, text: str) -> Principal:
-        self._known.pop(text, None)
-        key_text = KeyText.read(text)
-        if key_text is None:
-            raise KeyUnknown
+    async def _standing(self, text: KeyText) -> Principal:
+        """What is remembered, or the database's word; one question at a time for each key, however many requests wait."""
+        hash_ = text.hash
+        while True:
+            known = self._known.get(hash_)
+            if known is not None and known.until > time.monotonic():
+                return known.principal
+            asking = self._asking.get(hash_)
+            if asking is None:
+                break
+            await asyncio.wait([asking])
+        answered = self._asking[hash_] = asyncio.get_running_loop().create_future()
+        try:
+            return await self._ask(text, hash_)
+        finally:
+            del self._asking[hash_]
+            answered.set_result(None)
+
+    async def _ask(self, text: KeyText, hash_: bytes) -> Principal:
+        asked = time.monotonic()  # before the question: what the answer says is at least this old
+        now = clock.real_now()
+        self._known.pop(hash_, None)
         async with self.db.connection() as connection:
-            found = await queries.select_key_by_hash(connection, key_text.tenant_id, key_text.hash)
-        if found is None or not found[0].stands(clock.real_now()):
-            raise KeyUnknown
-        key, livemode = found
-        actor = f"key:{public_id('key', key.id)}"
-        principal = Principal(key_text.tenant_id, actor, "key", key.granted(), livemode, key.id)
-        self._known[text] = (time.monotonic() + REMEMBERED_SECONDS, principal)
-        if len(self._known) > _REMEMBERED_KEYS:
-            self._known.popitem(last=False)
+            found = await queries.select_key_by_hash(connection, text.tenant_id, hash_)
+            if found is None or not found[0].stands(now):
+                raise KeyUnknown
+            key, livemode = found
+            if key.last_used_on != now.date():
+                await queries.mark_key_used(connection, text.tenant_id, key.id, now.date())
+        life = REMEMBERED_SECONDS if key.expires_at is None else min(REMEMBERED_SECONDS, (key.expires_at - now).total_seconds())
+        principal = Principal(text.tenant_id, f"key:{public_id('key', key.id)}", "key", key.granted(), livemode, key.id)
+        if len(self._known) >= _REMEMBERED_KEYS:
+            self._known.clear()
+        self._known[hash_] = _Standing(principal, asked + life)
         return principal
 
     def _count(self, principal: Principal) -> None:

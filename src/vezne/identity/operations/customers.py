@@ -7,7 +7,7 @@ from uuid import UUID
 
 from vezne.identity import queries
 from vezne.identity.events import CustomerChanged, CustomerCreated
-from vezne.identity.models import Customer, CustomerNotFound, CustomerReferenceTaken
+from vezne.identity.models import Customer, CustomerNotFound
 from vezne.kernel.db import Tx
 from vezne.kernel.ids import new_id, public_id
 
@@ -22,14 +22,19 @@ async def create_customer(
     locale: str | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> Customer:
-    """Make a customer known. Raises CustomerReferenceTaken, naming the customer who has the reference."""
+    """Make a customer known; one with the same `reference` is answered as it is, in a race too; without one, a new one."""
     customer = Customer(new_id(), reference, name, email, phone, locale, metadata or {}, tx.now)
-    if not await queries.insert_customers(tx, [customer]):
-        found = await queries.select_customers_by_reference(tx, [reference or ""])
-        taken = public_id("cus", found[reference or ""].id)
-        raise CustomerReferenceTaken(customer_id=taken, reference=reference, loc=("body", "reference"))
-    await tx.publish(CustomerCreated(customer_id=customer.id, reference=reference))
-    return customer
+    return (await make_known(tx, customer))[0]
+
+
+async def make_known(tx: Tx, customer: Customer) -> tuple[Customer, bool]:
+    """Write a new customer, True; or the one who has its reference already, unchanged, and False."""
+    if await queries.insert_customers(tx, [customer]):
+        await tx.publish(CustomerCreated(customer_id=customer.id, reference=customer.reference))
+        return customer, True
+    reference = customer.reference or ""  # only a reference can be taken
+    found = await queries.select_customers_by_reference(tx, [reference])
+    return found[reference], False
 
 
 async def customers_by_reference(tx: Tx, references: Sequence[str]) -> dict[str, Customer]:
@@ -48,10 +53,7 @@ async def customers_by_reference(tx: Tx, references: Sequence[str]) -> dict[str,
 
 async def customer(tx: Tx, customer_id: UUID) -> Customer:
     """One customer. Raises CustomerNotFound."""
-    found = await queries.select_customer(tx, customer_id)
-    if found is None:
-        raise CustomerNotFound(customer_id=public_id("cus", customer_id))
-    return found
+    return _known(await queries.select_customer(tx, customer_id), customer_id)
 
 
 async def customers(tx: Tx, *, reference: str | None, before: UUID | None, limit: int) -> list[Customer]:
@@ -63,10 +65,16 @@ async def customers(tx: Tx, *, reference: str | None, before: UUID | None, limit
 
 async def change_customer(tx: Tx, customer_id: UUID, changes: Mapping[str, Any]) -> Customer:
     """Change those details that are given. The same again changes nothing. Raises CustomerNotFound."""
-    before = await customer(tx, customer_id)
+    before = _known(await queries.select_customer(tx, customer_id, lock=True), customer_id)
     after = replace(before, **changes)
     changed = sorted(name for name in changes if getattr(before, name) != getattr(after, name))
     if changed:
         await queries.update_customer(tx, after)
         await tx.publish(CustomerChanged(customer_id=customer_id, changed=changed))
     return after
+
+
+def _known(found: Customer | None, customer_id: UUID) -> Customer:
+    if found is None:
+        raise CustomerNotFound(customer_id=public_id("cus", customer_id))
+    return found
