@@ -142,7 +142,7 @@ async def test_the_page_speaks_the_customers_language(gateway: Gateway) -> None:
     assert 'lang="tr"' in page.text
     assert "₺10.000,50 öde" in page.text
     english = await gateway.client.get(f"{turkish['redirect_url']}?lang=en")
-    assert "Pay TRY" in english.text
+    assert "Pay TRY\N{NO-BREAK SPACE}10,000.50" in english.text
     unknown = await gateway.client.get(f"{turkish['redirect_url']}?lang=xx")
     assert 'lang="tr"' in unknown.text
     sent = await gateway.client.post(f"/simulated/pay/{turkish['id']}?lang=en", data={**GOOD, "number": "4000000000000002"})
@@ -176,7 +176,7 @@ def test_every_sentence_exists_in_both_languages_with_the_same_places_to_fill() 
 def test_amounts_have_the_decimals_of_their_currency() -> None:
     assert amount_text(1_234_567, "TRY", "tr") == "₺12.345,67"
     assert amount_text(500, "JPY", "en") == "¥500"
-    assert amount_text(1_234, "KWD", "en").endswith("1.234")
+    assert amount_text(1_234, "KWD", "en").endswith("KWD\N{NO-BREAK SPACE}1.234")
     assert [language_of(locale) for locale in ("tr", "tr_TR", "TR-tr", "de", "en-GB", "trx")] == [
         "tr",
         "tr",

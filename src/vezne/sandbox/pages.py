@@ -1,5 +1,6 @@
 """The hosted pages a customer sees. They work without JavaScript: every step is a plain form answered by a redirect."""
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
@@ -33,6 +34,7 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
+_CODE_BEFORE_DIGIT = re.compile(r"[A-Z]{3}(?=[0-9])")  # where a currency has no symbol, its code stands off the amount
 _SEE_OTHER = 303
 _UNPROCESSABLE = 422
 
@@ -40,7 +42,8 @@ _UNPROCESSABLE = 422
 def amount_text(amount_minor: int, currency: str, language: str) -> str:
     """The amount as people write it, with the decimals ISO 4217 gives the currency."""
     amount = Decimal(amount_minor).scaleb(-(Iso4217(currency).exponent or 0))
-    return str(format_currency(amount, currency, locale=language, decimal_quantization=False))
+    text = str(format_currency(amount, currency, locale=language, decimal_quantization=False))
+    return _CODE_BEFORE_DIGIT.sub("\\g<0>\N{NO-BREAK SPACE}", text)
 
 
 def _result_of(card: Card, texts: Mapping[str, str]) -> str:
