@@ -12,8 +12,9 @@ from vezne.ledger.api import api as ledger_api
 from vezne.orders.api import ROUTERS as ORDERS
 from vezne.payments import Gateways
 from vezne.payments.api import ROUTERS as PAYMENTS
+from vezne.wallets.api import ROUTERS as WALLETS
 
-ROUTERS: tuple[APIRouter, ...] = (*IDENTITY, ledger_api, *PAYMENTS, *ORDERS)
+ROUTERS: tuple[APIRouter, ...] = (*WALLETS, *IDENTITY, ledger_api, *PAYMENTS, *ORDERS)
 
 HOT_PATHS: Mapping[str, Any] = {}
 HOT_SCHEMAS: Mapping[str, Any] = {}

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from vezne.kernel import idempotency
-from vezne.kernel.body import BodyNotJson, BodyTooLarge, parse_json, read_body
+from vezne.kernel.body import MAX_BODY_BYTES, BodyNotJson, BodyTooLarge, parse_json, read_body
 from vezne.kernel.db import Busy, Database, DatabaseUnavailable, Tx
 from vezne.kernel.errors import Forbidden, Invalid, NotFound, RateLimited, Refusal, Unauthenticated
 from vezne.kernel.principal import PermissionMissing, Principal
@@ -63,9 +63,9 @@ class StrictRequest(Request):
     """A request whose body is bounded and read strictly."""
 
     async def body(self) -> bytes:
-        """The raw body, at most MAX_BODY_BYTES."""
+        """The raw body, at most MAX_BODY_BYTES, or what its route allows as `body_limit`."""
         if not hasattr(self, "_body"):
-            self._body = await read_body(self)
+            self._body = await read_body(self, self.scope.get("body_limit", MAX_BODY_BYTES))
         return self._body
 
     async def json(self) -> Any:  # noqa: ANN401 - JSON is anything until a model has read it

@@ -1,6 +1,6 @@
 """History: the transactions of a wallet, read from the ledger."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -14,8 +14,6 @@ from vezne.ledger import EntryMissing, EntryRecord, Line
 from vezne.wallets.models import Direction, Reference, Wallet, WalletTransaction
 from vezne.wallets.queries import lots as queries
 from vezne.wallets.refusals import TransactionMissing
-
-CHUNK = 500
 
 
 async def history(
@@ -43,16 +41,6 @@ async def history(
     page = lines[:limit]
     found = [transaction_of(line.entry, line.line, wallet) for line in page]
     return await _with_refunds(tx, found), page[-1].line.sequence if len(lines) > limit else None
-
-
-async def history_in_chunks(tx: Tx, wallet: Wallet, **filters: Any) -> AsyncIterator[list[WalletTransaction]]:  # noqa: ANN401 - as `history`
-    """The whole history, newest first, some at a time; takes the filters of `history`."""
-    position: int | None = None
-    while True:
-        found, position = await history(tx, wallet, limit=CHUNK, before_sequence=position, **filters)
-        yield found
-        if position is None:
-            return
 
 
 async def transaction(tx: Tx, wallet: Wallet, transaction_id: UUID) -> WalletTransaction:

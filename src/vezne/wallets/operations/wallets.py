@@ -10,7 +10,7 @@ from vezne.kernel.db import Tx
 from vezne.kernel.ids import new_id, public_id
 from vezne.wallets import events
 from vezne.wallets.kinds import KINDS, KindName
-from vezne.wallets.models import Holdings, Limits, Wallet
+from vezne.wallets.models import Holdings, Limits, Lot, Wallet
 from vezne.wallets.queries import lots as lot_queries
 from vezne.wallets.queries import wallets as queries
 from vezne.wallets.refusals import WalletClosed, WalletMissing, WalletNotEmpty
@@ -77,6 +77,12 @@ async def holdings(tx: Tx, wallets: Sequence[Wallet]) -> dict[UUID, Holdings]:
         gone = lapsed.get(wallet.id, 0)
         found[wallet.id] = Holdings(state.balance, state.held, state.available - gone, gone)
     return found
+
+
+async def lots_of(tx: Tx, wallet: Wallet) -> list[Lot]:
+    """The wallet's lots in which something is left, in the order of spending."""
+    order = wallet.kind.lots
+    return [] if order is None else sorted(await lot_queries.select_filled_lots(tx, [wallet.id]), key=order)
 
 
 async def balance_at(tx: Tx, wallet: Wallet, at: datetime) -> int:

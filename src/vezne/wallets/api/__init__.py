@@ -1,0 +1,5 @@
+"""Wallets over HTTP."""
+
+from vezne.wallets.api import holds, moves, transactions, wallets
+
+ROUTERS = (moves.hot, moves.large, wallets.api, holds.api, transactions.api)
