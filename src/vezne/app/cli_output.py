@@ -114,7 +114,9 @@ def show_all(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) ->
     if not rows:
         out.print(empty, markup=False)
         return
-    table = Table(*rows[0])
+    table = Table(box=None, header_style="bold")
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
     out.print(table)

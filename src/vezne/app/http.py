@@ -13,7 +13,7 @@ from starlette.requests import Request
 from vezne.app import checks, openapi
 from vezne.app.gate import Gate, GateMiddleware
 from vezne.app.reactions import REACTIONS
-from vezne.app.slices import HOT_PATHS, HOT_SCHEMAS, ROUTERS, open_slices
+from vezne.app.slices import ROUTERS, open_slices
 from vezne.identity import Authenticator
 from vezne.kernel import edge
 from vezne.kernel.db import Database, open_pool
@@ -101,7 +101,7 @@ def _describe_once(app: FastAPI) -> None:
 
     def describe() -> dict[str, Any]:
         if not described:
-            described.update(openapi.describe(app, hot_paths=HOT_PATHS, hot_schemas=HOT_SCHEMAS))
+            described.update(openapi.describe(app))
         return described
 
     app.openapi = describe  # type: ignore[method-assign]  # the way FastAPI documents

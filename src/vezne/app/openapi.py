@@ -1,6 +1,5 @@
-"""The description of the API: FastAPI's own, with authentication and the hot routes that FastAPI does not serve."""
+"""The description of the API: FastAPI's own, with authentication and idempotency keys."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -24,8 +23,8 @@ IDEMPOTENCY_KEY = {
 }
 
 
-def describe(app: FastAPI, *, hot_paths: Mapping[str, Any], hot_schemas: Mapping[str, Any]) -> dict[str, Any]:
-    """OpenAPI 3.1 of every route. `hot_paths` and `hot_schemas` describe those that are served without FastAPI."""
+def describe(app: FastAPI) -> dict[str, Any]:
+    """OpenAPI 3.1 of every route under /v1."""
     described = get_openapi(
         title="Vezne",
         version=vezne.__version__,
@@ -35,10 +34,7 @@ def describe(app: FastAPI, *, hot_paths: Mapping[str, Any], hot_schemas: Mapping
         routes=app.routes,
         servers=[{"url": app.state.settings.public_url or "/"}],
     )
-    for path, operations in hot_paths.items():
-        described["paths"].setdefault(path, {}).update(operations)
     components = described.setdefault("components", {})
-    components.setdefault("schemas", {}).update(hot_schemas)
     components["securitySchemes"] = {"key": SECURITY}
     for path, operations in described["paths"].items():
         if path.startswith("/v1/"):

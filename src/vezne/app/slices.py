@@ -1,11 +1,11 @@
 """What each slice brings to the HTTP service: its routes, and what it keeps open while the service runs."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
+from vezne.checkout.api import ROUTERS as CHECKOUT
 from vezne.identity.api import ROUTERS as IDENTITY
 from vezne.kernel.db import Database
 from vezne.ledger.api import api as ledger_api
@@ -15,9 +15,6 @@ from vezne.payments.api import ROUTERS as PAYMENTS
 from vezne.wallets.api import ROUTERS as WALLETS
 
 ROUTERS: tuple[APIRouter, ...] = (*WALLETS, *IDENTITY, ledger_api, *PAYMENTS, *ORDERS)
-
-HOT_PATHS: Mapping[str, Any] = {}
-HOT_SCHEMAS: Mapping[str, Any] = {}
 
 
 @asynccontextmanager
