@@ -14,7 +14,7 @@ from vezne.payments import Gateways
 from vezne.payments.api import ROUTERS as PAYMENTS
 from vezne.wallets.api import ROUTERS as WALLETS
 
-ROUTERS: tuple[APIRouter, ...] = (*WALLETS, *IDENTITY, ledger_api, *PAYMENTS, *ORDERS)
+ROUTERS: tuple[APIRouter, ...] = (*IDENTITY, ledger_api, *WALLETS, *PAYMENTS, *ORDERS, *CHECKOUT)
 
 
 @asynccontextmanager
