@@ -7,16 +7,16 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import structlog
 
-from vezne.app.processes import GRACE_SECONDS, LISTENER_FD
-from vezne.kernel.postgres_binaries import tied_to_parent
+from vezne.app import early
+from vezne.app.processes import GRACE_SECONDS
 
 FIRST_PAUSE, LONGEST_PAUSE, HEALTHY_AFTER = 0.1, 10.0, 30.0
+LARGEST_PACKET = 4096
 _log = structlog.get_logger("vezne.run")
 
 
@@ -24,64 +24,64 @@ _log = structlog.get_logger("vezne.run")
 class Nursery:
     """Our end of `vezne.app.nursery`; one that died is started again when the next child is asked for."""
 
-    environment: Mapping[str, str]
-    listeners: tuple[socket.socket, ...]
-    _process: asyncio.subprocess.Process | None = None
-    _reader: asyncio.Task[None] | None = None
-    _started: "asyncio.Queue[int]" = field(default_factory=asyncio.Queue)
+    _process: "subprocess.Popen[bytes] | None" = None
+    _orders: socket.socket | None = None
+    _started: "asyncio.Future[int] | None" = None
     _ended: "dict[int, asyncio.Future[int]]" = field(default_factory=dict)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def start(self, name: str, environment: Mapping[str, str]) -> tuple[int, "asyncio.Future[int]"]:
-        """Fork a child: its process id, and its exit code once it has ended."""
+    async def start(
+        self, name: str, environment: Mapping[str, str], listener: socket.socket | None
+    ) -> tuple[int, "asyncio.Future[int]"]:
+        """Fork a child: its process id, and its exit code once it has ended. Raises OSError when the nursery died."""
         async with self._one_at_a_time:
-            process = await self._alive()
-            stdin = process.stdin
-            if stdin is None:
-                raise RuntimeError("the nursery was started without a pipe")
-            stdin.write(json.dumps({"start": name, "environment": dict(environment)}).encode() + b"\n")
-            await stdin.drain()
-            pid = await self._started.get()
-        if pid == 0:
-            raise ConnectionResetError("the nursery ended")
-        return pid, self._ended.setdefault(pid, asyncio.get_running_loop().create_future())
+            orders = self._orders or self._open()
+            self._started = asyncio.get_running_loop().create_future()
+            order = json.dumps({"start": name, "environment": dict(environment)}).encode()
+            socket.send_fds(orders, [order], [] if listener is None else [listener.fileno()])
+            pid = await self._started
+        return pid, self._ended[pid]
 
     async def close(self) -> None:
         """End the nursery, which has no children any more."""
-        if self._reader is not None:
-            self._reader.cancel()
-        if self._process is not None and self._process.returncode is None:
-            if self._process.stdin is not None:
-                self._process.stdin.close()
-            await self._process.wait()
+        if self._orders is not None:
+            self._close(self._orders)
 
-    async def _alive(self) -> asyncio.subprocess.Process:
-        if self._process is None or self._process.returncode is not None:
-            self._process = await asyncio.create_subprocess_exec(
-                *tied_to_parent(), sys.executable, "-m", "vezne.app.nursery",
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={**os.environ, **self.environment},
-                pass_fds=[listener.fileno() for listener in self.listeners],
-                start_new_session=True,  # Ctrl-C in the terminal is for us, who then stop in our own order
-            )  # fmt: skip
-            self._started = asyncio.Queue()
-            self._reader = asyncio.create_task(self._read(self._process), name="nursery")
-        return self._process
+    def _open(self) -> socket.socket:
+        self._process, orders = early.take()
+        orders.setblocking(False)
+        asyncio.get_running_loop().add_reader(orders, self._read, orders)
+        self._orders = orders
+        return orders
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        loop = asyncio.get_running_loop()
-        while process.stdout is not None and (line := await process.stdout.readline()):
-            message = json.loads(line)
-            if "started" in message:
-                self._started.put_nowait(message["started"])
-            else:
-                self._ended.setdefault(message["ended"], loop.create_future()).set_result(message["code"])
-        await process.wait()
-        self._started.put_nowait(0)
-        for ended in self._ended.values():  # the kernel has told them to stop
-            if not ended.done():
-                ended.set_result(-signal.SIGINT)
+    def _read(self, orders: socket.socket) -> None:
+        try:
+            packet = orders.recv(LARGEST_PACKET)
+        except ConnectionError:
+            packet = b""
+        if not packet:
+            self._close(orders)
+            return
+        message = json.loads(packet)
+        if "ended" in message:
+            self._ended.pop(message["ended"]).set_result(message["code"])
+            return
+        pid = message["started"]
+        self._ended[pid] = asyncio.get_running_loop().create_future()
+        if self._started is not None and not self._started.done():
+            self._started.set_result(pid)
+
+    def _close(self, orders: socket.socket) -> None:
+        asyncio.get_running_loop().remove_reader(orders)
+        orders.close()
+        self._orders = None
+        if self._process is not None:
+            self._process.wait()  # it ends with its socket
+        if self._started is not None and not self._started.done():
+            self._started.set_exception(ConnectionResetError("the nursery died"))
+        for ended in self._ended.values():  # the kernel has told its children to stop
+            ended.set_result(-signal.SIGINT)
+        self._ended.clear()
 
 
 @dataclass(slots=True)
@@ -118,8 +118,7 @@ class Child:
                 await asyncio.wait_for(asyncio.shield(self._ended), wait)
 
     async def _spawn(self) -> None:
-        own = {} if self.listener is None else {LISTENER_FD: str(self.listener.fileno())}
-        self.pid, self._ended = await self.nursery.start(self.kind, {**self.environment, **own})
+        self.pid, self._ended = await self.nursery.start(self.kind, self.environment, self.listener)
 
     async def _keep(self) -> None:
         loop, pause = asyncio.get_running_loop(), FIRST_PAUSE

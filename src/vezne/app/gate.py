@@ -45,8 +45,8 @@ class Gate:
             if reason is None:
                 self.open()
                 return
-            if reason != self.reason:
-                _log.info("not_ready", reason=reason)
+            if reason != self.reason and pause == LONGEST_PAUSE:  # the first moments of a start are nobody's concern
+                _log.warning("not_ready", reason=reason)
             self.reason = reason
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_PAUSE)

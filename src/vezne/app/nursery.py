@@ -2,7 +2,8 @@
 
 Loading Vezne takes longer than anything else at a start; here it happens once for all processes, a killed one is back within
 milliseconds, and what they loaded stands in memory once. The nursery runs no event loop and no thread, so a fork is safe.
-It speaks lines of JSON: `{"start": name, "fd": 5, "environment": {…}}` in, `{"started": pid}` and `{"ended": pid, "code": 0}` out.
+It speaks packets of JSON: `{"start": name, "environment": {…}}` in, with a listening socket where the process needs one;
+`{"started": pid}` and `{"ended": pid, "code": 0}` out.
 """
 
 import contextlib
@@ -22,79 +23,73 @@ import uuid_utils
 import vezne.app.http
 import vezne.app.worker
 import vezne.sandbox
-from vezne.app.processes import PROCESSES, this_deployment
+from vezne.app import early
+from vezne.app.processes import LISTENER_FD, PROCESSES, this_deployment
 from vezne.kernel.telemetry import configure_logs
 
 PR_SET_PDEATHSIG = 1
+LARGEST_PACKET = 65536
 MODULES = (vezne.app.http, vezne.app.worker, vezne.sandbox)
 """What the processes need, loaded before the first fork."""
 
 
 def main() -> None:
-    """Fork what standard input asks for, and tell of each that ends, until standard input closes."""
+    """Fork what the socket asks for, and tell of each that ends, until the socket is closed at the other end."""
     gc.collect()
     gc.freeze()  # the collector shall not touch, and so copy, what is shared
-    requests = _Requests()
+    orders = socket.socket(fileno=int(os.environ.pop(early.FD)))
     woken, wake = socket.socketpair()
     wake.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
     with selectors.DefaultSelector() as selector:
-        selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
+        selector.register(orders, selectors.EVENT_READ)
         selector.register(woken, selectors.EVENT_READ)
-        while not requests.closed:
-            for key, _ in selector.select():
-                if key.fileobj is woken:
-                    woken.recv(4096)
-                    _tell_ended()
-                else:
-                    for request in requests.read():
-                        _start(request)
+        while True:
+            ready = [key.fileobj for key, _ in selector.select()]
+            if woken in ready:
+                woken.recv(4096)
+                _tell_ended(orders)
+            if orders in ready:
+                packet, listeners, _, _ = socket.recv_fds(orders, LARGEST_PACKET, 1)
+                if not packet:
+                    return
+                _start(json.loads(packet), listeners, orders)
 
 
-class _Requests:
-    """Lines from standard input, without a buffer that select would not see."""
-
-    def __init__(self) -> None:
-        self.closed = False
-        self._rest = b""
-
-    def read(self) -> list[dict[str, Any]]:
-        """Whatever whole lines have come."""
-        chunk = os.read(sys.stdin.fileno(), 65536)
-        self.closed = not chunk
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        return [json.loads(line) for line in lines]
+def _tell(orders: socket.socket, message: dict[str, Any]) -> None:
+    with contextlib.suppress(BrokenPipeError):  # whoever asked is gone; the next read says so
+        orders.send(json.dumps(message).encode())
 
 
-def _tell(message: dict[str, Any]) -> None:
-    os.write(sys.stdout.fileno(), json.dumps(message).encode() + b"\n")
-
-
-def _tell_ended() -> None:
+def _tell_ended(orders: socket.socket) -> None:
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-            _tell({"ended": ended[0], "code": os.waitstatus_to_exitcode(ended[1])})
+            _tell(orders, {"ended": ended[0], "code": os.waitstatus_to_exitcode(ended[1])})
 
 
-def _start(request: dict[str, Any]) -> None:
+def _start(order: dict[str, Any], listeners: list[int], orders: socket.socket) -> None:
     nursery = os.getpid()
     pid = os.fork()
     if pid:
-        _tell({"started": pid})
+        for listener in listeners:
+            os.close(listener)
+        _tell(orders, {"started": pid})
         return
-    _become(request, nursery)
+    orders.close()
+    _become(order, listeners, nursery)
 
 
-def _become(request: dict[str, Any], nursery: int) -> NoReturn:
+def _become(order: dict[str, Any], listeners: list[int], nursery: int) -> NoReturn:
     """In the fork: be the process that was asked for, and never return into the nursery."""
     code = 1
     try:
         _detach(nursery)
-        os.environ.update(request["environment"])
+        os.environ.update(order["environment"])
+        os.environ.update({LISTENER_FD: str(listener) for listener in listeners})
         deployment = this_deployment()
         configure_logs(level=deployment.settings.log_level, as_json=deployment.settings.log_json)
-        PROCESSES[request["start"]](deployment)
+        PROCESSES[order["start"]](deployment)
         code = 0
     except KeyboardInterrupt:
         code = 0  # SIGINT is how the kernel tells of the nursery's death, and is obeyed like SIGTERM
@@ -108,17 +103,13 @@ def _become(request: dict[str, Any], nursery: int) -> NoReturn:
 
 
 def _detach(nursery: int) -> None:
-    """Leave the nursery's signals, pipes and random state behind, and end when it ends."""
+    """Leave the nursery's signals and random state behind, and end when it ends."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGINT))
     if os.getppid() != nursery:
         os._exit(1)
     uuid_utils.reseed_rng()  # two forks with one random state would make the same ids
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, sys.stdin.fileno())
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    os.close(nothing)
 
 
 if __name__ == "__main__":

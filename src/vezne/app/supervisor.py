@@ -105,7 +105,7 @@ def _assemble(deployment: Deployment, listeners: list[socket.socket]) -> Running
     shutil.rmtree(deployment.metrics_folder, ignore_errors=True)  # counts of processes that are gone
     deployment.metrics_folder.mkdir(mode=0o700, parents=True)
     environment = environment_of(deployment)
-    nursery = Nursery(environment, tuple(listeners))
+    nursery = Nursery()
     children = [Child(f"http {number}", "http", nursery, environment, listener) for number, listener in enumerate(listeners, 1)]
     children += [Child(kind, kind, nursery, environment) for kind in ("worker", "sandbox")]
     connection = Connection(f"http://{_host(settings)}:{settings.port}", f"http://127.0.0.1:{settings.sandbox_port}", os.getpid())
