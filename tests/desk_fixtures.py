@@ -7,7 +7,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,11 @@ import pytest_asyncio
 import uvicorn
 from fastapi import FastAPI
 from starlette.requests import Request
-from tenancy_fixtures import TestTenant
 
-from vezne import identity, ledger, orders, payments
+from tenancy_fixtures import TestTenant
+from vezne import identity, ledger, payments
 from vezne.kernel import edge
-from vezne.kernel.db import Database, Reactions
+from vezne.kernel.db import Database
 from vezne.kernel.http import Edge
 from vezne.kernel.jobs import JobCall
 from vezne.kernel.money import Money
@@ -102,6 +102,7 @@ class Desk:
     sandbox: Sandbox
     http: httpx2.AsyncClient
     owner: "asyncpg.Connection[asyncpg.Record]"
+    taking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def principal(self) -> Principal:
@@ -145,16 +146,20 @@ class Desk:
         return done
 
     async def _take(self, names: tuple[str, ...], ahead: timedelta) -> list[JobCall]:
-        rows = await self.owner.fetch(
-            "SELECT id, entrypoint, payload FROM jobs.pgqueuer WHERE status = 'queued' AND execute_after <= now() + $1::interval ORDER BY id",
-            ahead,
-        )
-        mine = [(row["id"], JobCall.decode(row["entrypoint"], row["payload"])) for row in rows]
-        mine = [
-            (id_, call) for id_, call in mine if call.tenant_id == self.tenant.tenant_id and (not names or call.name in names)
-        ]
-        await self.owner.execute("DELETE FROM jobs.pgqueuer WHERE id = ANY ($1::bigint[])", [id_ for id_, _ in mine])
-        return [call for _, call in mine]
+        async with self.taking:
+            rows = await self.owner.fetch(
+                """SELECT id, entrypoint, payload FROM jobs.pgqueuer
+                   WHERE status = 'queued' AND execute_after <= now() + $1::interval ORDER BY id""",
+                ahead,
+            )
+            calls = {row["id"]: JobCall.decode(row["entrypoint"], row["payload"]) for row in rows}
+            mine = {
+                id_: call
+                for id_, call in calls.items()
+                if call.tenant_id == self.tenant.tenant_id and (not names or call.name in names)
+            }
+            await self.owner.execute("DELETE FROM jobs.pgqueuer WHERE id = ANY ($1::bigint[])", list(mine))
+        return list(mine.values())
 
     async def until_told(self, ref: str, events: int = 1) -> None:
         """Wait until our endpoint has kept so many webhooks about this payment."""
@@ -212,20 +217,6 @@ class Desk:
         return found
 
 
-REACTIONS = Reactions(
-    now={
-        payments.PaymentSucceeded: [orders.on_payment_succeeded],
-        payments.PaymentSucceededLate: [orders.on_payment_succeeded],
-        payments.PaymentFailed: [orders.on_payment_failed],
-        payments.PaymentCancelled: [orders.on_payment_cancelled],
-        payments.PaymentExpired: [orders.on_payment_expired],
-        payments.RefundRequested: [orders.on_refund_requested],
-        payments.RefundFailed: [orders.on_refund_failed],
-        payments.RefundSucceeded: [orders.on_refund_succeeded],
-    }
-)
-
-
 @pytest_asyncio.fixture
 async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
     """A sandbox of this test's own."""
@@ -248,7 +239,6 @@ async def desk(
     db: Database, tenant: TestTenant, sandbox: Sandbox, owner: "asyncpg.Connection[asyncpg.Record]"
 ) -> AsyncIterator[Desk]:
     """The desk, open for the test."""
-    db = Database(db.pool, REACTIONS)
     app = FastAPI()
     for router in (*PAYMENTS, *ORDERS):
         app.include_router(router)
@@ -259,9 +249,7 @@ async def desk(
         return await authenticator.authenticate(request.headers.get("authorization"))
 
     app.state.edge = Edge(db, who)
-    provider = SimulatedProvider(
-        base_url=sandbox.url, api_key=KEY, webhook_secret=SECRET, timeout=timedelta(milliseconds=500)
-    )
+    provider = SimulatedProvider(base_url=sandbox.url, api_key=KEY, webhook_secret=SECRET, timeout=timedelta(milliseconds=500))
     async with serving(app) as url, httpx2.AsyncClient(base_url=url, trust_env=False, timeout=20) as http:
         gateways = Gateways({"simulated": provider}, public_url=url, session_ttl=30 * MINUTE)
         app.state.gateways = gateways
@@ -272,4 +260,3 @@ async def desk(
 def unreached(gateways: Gateways) -> Gateways:
     """The same gateways whose webhooks reach nobody."""
     return replace(gateways, public_url="http://127.0.0.1:9")
-

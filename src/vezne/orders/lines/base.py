@@ -53,10 +53,10 @@ class LineKind(Protocol[Asked_contra]):
         """What it costs this customer now; refuses what could not be given."""
         ...
 
-    async def fulfil(self, tx: Tx, line: Line, amount: Money, cause: UUID) -> None:
+    async def fulfil(self, tx: Tx, line: Line, amount: Money, cause: str) -> None:
         """Give what `amount` has paid for, out of `unapplied`, once for each `cause`. Raises a Refusal when it cannot."""
         ...
 
-    async def undo(self, tx: Tx, line: Line, amount: Money, cause: UUID) -> None:
+    async def undo(self, tx: Tx, line: Line, amount: Money, cause: str) -> None:
         """Take back what `amount` had paid for, into `unapplied`, once for each `cause`. Raises a Refusal when it is gone."""
         ...

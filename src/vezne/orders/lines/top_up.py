@@ -28,7 +28,7 @@ class WalletShut(Conflict):
 class TopUpDetails(Details):
     """A top-up of the customer's money wallet in `currency`, or of the wallet that is named."""
 
-    kind: Literal["top_up"] = KIND
+    kind: Literal["top_up"] = "top_up"
     wallet_id: WalletId | None = Field(None, description="the wallet; without it the customer's money wallet of the currency")
     amount_minor: AmountMinor
     currency: Currency
@@ -60,28 +60,28 @@ class TopUp:
         amount = Money(asked.amount_minor, asked.currency)
         return Priced(amount=amount, description="Top-up", details={"wallet_id": shown})
 
-    async def fulfil(self, tx: Tx, line: Line, amount: Money, cause: UUID) -> None:
+    async def fulfil(self, tx: Tx, line: Line, amount: Money, cause: str) -> None:
         """Put the money into the wallet. Raises what the wallet refuses with."""
         await wallets.credit(
             tx,
             wallets.Credit(
                 wallet_id=_wallet_id(line),
                 amount=amount,
-                reference=wallets.Reference("top_up", str(cause)),
+                reference=wallets.Reference("top_up", cause),
                 once=True,
                 description=line.description,
                 contra="unapplied",
             ),
         )
 
-    async def undo(self, tx: Tx, line: Line, amount: Money, cause: UUID) -> None:
+    async def undo(self, tx: Tx, line: Line, amount: Money, cause: str) -> None:
         """Take the money out of the wallet again. Raises InsufficientFunds when it has been spent."""
         await wallets.debit(
             tx,
             wallets.Debit(
                 wallet_id=_wallet_id(line),
                 amount=amount,
-                reference=wallets.Reference("top_up_refund", str(cause)),
+                reference=wallets.Reference("top_up", cause),
                 once=True,
                 description=f"{line.description}, refunded",
                 contra="unapplied",

@@ -75,7 +75,7 @@ async def _apply(tx: Tx, line: Line) -> str | None:
         return None
     try:
         async with queries.savepoint(tx):
-            await LINES[line.kind].fulfil(tx, line, line.owed, line.id)
+            await LINES[line.kind].fulfil(tx, line, line.owed, public_id("oli", line.id))
             await queries.update_line(tx, line.id, applied=line.owed.minor)
     except Refusal as refusal:
         return refusal.code()

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from vezne import payments
 from vezne.kernel.db import Tx
+from vezne.kernel.ids import public_id
 from vezne.kernel.money import Money
 from vezne.orders import queries
 from vezne.orders.events import OrderRefunded
@@ -46,10 +47,14 @@ async def _take_back(tx: Tx, order: Order, line: Line, amount: int, refund_id: U
     """What was paid and never given is refunded first; only the rest is taken back."""
     given = amount - min(amount, line.owed.minor)
     if given:
-        await LINES[line.kind].undo(tx, line, Money(given, line.currency), refund_id)
+        await LINES[line.kind].undo(tx, line, Money(given, line.currency), _cause(refund_id, line))
     await queries.update_line(tx, line.id, applied=-given, refunded=amount)
     share = RefundShare(refund_id=refund_id, line_id=line.id, amount_minor=amount, was_applied=given > 0)
     await queries.insert_share(tx, order.id, share)
+
+
+def _cause(refund_id: UUID, line: Line) -> str:
+    return f"{public_id('ref', refund_id)}/{line.number}"
 
 
 async def on_refund_failed(tx: Tx, event: payments.RefundFailed) -> None:
@@ -61,7 +66,7 @@ async def on_refund_failed(tx: Tx, event: payments.RefundFailed) -> None:
         await queries.update_line(tx, share.line_id, refunded=-share.amount_minor)
         if share.was_applied:
             line = next(line for line in await queries.select_lines(tx, [order.id]) if line.id == share.line_id)
-            await LINES[line.kind].fulfil(tx, line, line.owed, event.refund_id)
+            await LINES[line.kind].fulfil(tx, line, line.owed, f"{_cause(event.refund_id, line)}/failed")
             await queries.update_line(tx, line.id, applied=line.owed.minor)
     await queries.update_refunded(tx, order.id, -event.amount_minor)
 

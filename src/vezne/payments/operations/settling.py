@@ -6,8 +6,6 @@ payment's lock, moves attempt and payment forward, books the money once and tell
 
 from uuid import UUID
 
-import stamina
-
 from vezne import ledger
 from vezne.kernel.db import Busy, Database, Tx
 from vezne.kernel.errors import NotFound
@@ -92,10 +90,15 @@ async def act_on(db: Database, provider: Provider, principal: Principal, attempt
             wanted = asked.status in OPEN
             seen = await (provider.capture(seen.provider_ref, seen.amount) if wanted else provider.cancel(seen.provider_ref))
     # Another transaction may hold the payer's accounts in another order; what was seen stays true.
-    async for trial in stamina.retry_context(Busy, attempts=4, wait_initial=0.05, wait_max=0.5):
-        with trial:
+    for last in (False, False, False, True):
+        try:
             async with db.transaction(principal) as tx:
                 await settle(tx, attempt.payment_id, attempt.id, seen)
+        except Busy:
+            if last:
+                raise
+        else:
+            return
 
 
 async def settle(tx: Tx, payment_id: UUID, attempt_id: UUID, seen: ProviderPayment) -> None:

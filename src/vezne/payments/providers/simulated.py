@@ -46,7 +46,7 @@ _GRADES = {
     "cancelled": Grade.CANCELLED,
     "expired": Grade.EXPIRED,
 }
-_TRIES = 3
+_TRIES, _FIRST_WAIT, _LONGEST_WAIT = 3, timedelta(milliseconds=100), timedelta(seconds=1)
 _SERVER_ERROR = 500
 _CLIENT_ERROR = 400
 _PASSING = frozenset({408, 425, 429})
@@ -172,7 +172,9 @@ class SimulatedProvider:
         """One question, asked again when no answer came: GETs are safe, and every POST carries its idempotency key."""
         headers = {"Idempotency-Key": key} if key else {}
         answer: dict[str, Any] = {}
-        async for attempt in stamina.retry_context(ProviderUnavailable, attempts=_TRIES, wait_initial=0.1, wait_max=1.0):
+        async for attempt in stamina.retry_context(
+            ProviderUnavailable, attempts=_TRIES, wait_initial=_FIRST_WAIT, wait_max=_LONGEST_WAIT
+        ):
             with attempt:
                 try:
                     response = await self._client.request(method, path, json=body, params=params, headers=headers)
