@@ -3,17 +3,16 @@
 import asyncio
 import csv
 import io
-from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import pytest
 
 from vezne.kernel.db import Database
 from vezne.wallets.api.schemas import TransactionOut
+from wallets_fixtures import Shop
 
 
-async def test_a_wallet_comes_into_being_when_first_needed_and_is_the_same_again(shop: Any) -> None:
+async def test_a_wallet_comes_into_being_when_first_needed_and_is_the_same_again(shop: Shop) -> None:
     """CW1"""
     customer = await shop.customer()
     body = {"customer_id": customer, "currency": "TRY"}
@@ -25,7 +24,7 @@ async def test_a_wallet_comes_into_being_when_first_needed_and_is_the_same_again
     assert {wallet["currency"] for wallet in listed["data"]} == {"TRY", "EUR"}
 
 
-async def test_a_debit_beyond_the_balance_is_refused_and_leaves_nothing(shop: Any) -> None:
+async def test_a_debit_beyond_the_balance_is_refused_and_leaves_nothing(shop: Shop) -> None:
     """CW1, CW3"""
     wallet = await shop.wallet(1000)
     refused = await shop.debit(wallet, 1001, status=409)
@@ -35,20 +34,25 @@ async def test_a_debit_beyond_the_balance_is_refused_and_leaves_nothing(shop: An
     assert (await shop.debit(wallet, 1000))["balance_after_minor"] == 0
 
 
-async def test_a_transaction_tells_all_the_documented_fields(shop: Any) -> None:
+async def test_a_transaction_tells_all_the_documented_fields(shop: Shop) -> None:
     """CW2"""
     wallet = await shop.wallet(1000)
     told = {"reference": {"type": "meal", "id": "m1"}, "description": "lunch", "metadata": {"table": "4"}}
     debit = await shop.debit(wallet, 250, **told)
     assert debit | told == debit
     assert TransactionOut.model_validate(debit).model_dump(mode="json") == debit
-    assert (debit["type"], debit["amount_minor"], debit["balance_after_minor"], debit["status"]) == ("debit", 250, 750, "completed")
+    assert (debit["type"], debit["amount_minor"], debit["balance_after_minor"], debit["status"]) == (
+        "debit",
+        250,
+        750,
+        "completed",
+    )
     assert await shop.get(f"/v1/wallets/{wallet}/transactions/{debit['id']}") == debit
     page = await shop.get(f"/v1/wallets/{wallet}/transactions")
     assert page["data"][0] == debit
 
 
-async def test_no_transaction_can_be_changed_or_removed(shop: Any, pool: asyncpg.Pool) -> None:
+async def test_no_transaction_can_be_changed_or_removed(shop: Shop, pool: asyncpg.Pool) -> None:
     """CW2: the database refuses it."""
     await shop.wallet(100)
     for statement in ("UPDATE entries SET description = 'x'", "DELETE FROM postings", "UPDATE postings SET amount = 1"):
@@ -59,7 +63,7 @@ async def test_no_transaction_can_be_changed_or_removed(shop: Any, pool: asyncpg
             await pool.execute(statement)
 
 
-async def test_history_is_paged_newest_first_and_filtered(shop: Any) -> None:
+async def test_history_is_paged_newest_first_and_filtered(shop: Shop) -> None:
     """CW3"""
     wallet = await shop.wallet(1000)
     for amount in range(1, 8):
@@ -79,22 +83,25 @@ async def test_history_is_paged_newest_first_and_filtered(shop: Any) -> None:
     since = (await shop.get(path, since=whole[1]["created_at"]))["data"]
     assert [each["id"] for each in since] == [whole[0]["id"], whole[1]["id"]]
     assert (await shop.get(path, kind="refund"))["data"] == []
-    assert (await shop.get(path, after="bm9wZQ", status=422))["code"] == "cursor_unknown"
+    assert (await shop.get(path, after="bm9wZQ", expect=422))["code"] == "cursor_unknown"
 
 
 @pytest.mark.parametrize("how", [{"params": {"format": "csv"}}, {"headers": {"Accept": "text/csv"}}])
-async def test_history_is_a_csv_file_when_asked(shop: Any, how: dict[str, dict[str, str]]) -> None:
+async def test_history_is_a_csv_file_when_asked(shop: Shop, how: dict[str, dict[str, str]]) -> None:
     wallet = await shop.wallet(1000, description="=SUM(A1)")
     await shop.debit(wallet, 250, reference={"type": "meal", "id": "m1"})
     headers = shop.tenant.headers | how.get("headers", {})
     answer = await shop.http.get(f"/v1/wallets/{wallet}/transactions", headers=headers, params=how.get("params", {}))
     assert answer.headers["content-type"].startswith("text/csv")
     rows = list(csv.DictReader(io.StringIO(answer.text)))
-    assert [(row["type"], row["amount_minor"], row["reference_id"]) for row in rows] == [("debit", "250", "m1"), ("credit", "1000", "")]
+    assert [(row["type"], row["amount_minor"], row["reference_id"]) for row in rows] == [
+        ("debit", "250", "m1"),
+        ("credit", "1000", ""),
+    ]
     assert rows[1]["description"] == "'=SUM(A1)"
 
 
-async def test_the_balance_at_a_time_is_what_it_was(shop: Any) -> None:
+async def test_the_balance_at_a_time_is_what_it_was(shop: Shop) -> None:
     wallet = await shop.wallet(1000)
     first = await shop.debit(wallet, 100)
     await shop.debit(wallet, 200)
@@ -103,7 +110,7 @@ async def test_the_balance_at_a_time_is_what_it_was(shop: Any) -> None:
     assert found["balance_at"]["balance_minor"] == 900
 
 
-async def test_a_transfer_moves_value_between_customers(shop: Any) -> None:
+async def test_a_transfer_moves_value_between_customers(shop: Shop) -> None:
     giver, taker = await shop.wallet(1000), await shop.wallet()
     body = {"from_wallet_id": giver, "to_wallet_id": taker, "amount_minor": 300, "currency": "TRY"}
     done = await shop.post("/v1/transfers", body)
@@ -115,7 +122,7 @@ async def test_a_transfer_moves_value_between_customers(shop: Any) -> None:
     assert (await shop.post("/v1/transfers", body | {"to_wallet_id": other}, status=422))["code"] == "wallets_differ"
 
 
-async def test_a_batch_answers_each_move_and_none_harms_another(shop: Any) -> None:
+async def test_a_batch_answers_each_move_and_none_harms_another(shop: Shop) -> None:
     giver, taker = await shop.wallet(1000), await shop.wallet()
     transfer = {"move": "transfer", "from_wallet_id": giver, "to_wallet_id": taker, "currency": "TRY"}
     moves = [
@@ -125,13 +132,13 @@ async def test_a_batch_answers_each_move_and_none_harms_another(shop: Any) -> No
         transfer | {"amount_minor": 600},
         {"move": "debit", "wallet_id": f"wal_{'0' * 26}", "amount_minor": 1, "currency": "TRY"},
     ]
-    done = await shop.post("/v1/transfers/batch", {"moves": moves}, key=f"batch-{uuid4()}")
+    done = await shop.post("/v1/transfers/batch", {"moves": moves})
     assert [line["status"] for line in done["data"]] == ["done", "refused", "done", "done", "refused"]
     assert [line["error"] and line["error"]["code"] for line in done["data"]][1::3] == ["insufficient_funds", "wallet_missing"]
     assert (await shop.balance(giver), await shop.balance(taker)) == (0, 1200)
 
 
-async def test_ten_thousand_moves_fit_into_one_batch(shop: Any) -> None:
+async def test_ten_thousand_moves_fit_into_one_batch(shop: Shop) -> None:
     giver, taker = await shop.wallet(100_000), await shop.wallet()
     each = {
         "move": "transfer",
@@ -144,10 +151,13 @@ async def test_ten_thousand_moves_fit_into_one_batch(shop: Any) -> None:
     done = await shop.post("/v1/transfers/batch", {"moves": [each] * 10_000})
     assert (done["done"], done["refused"]) == (10_000, 0)
     assert await shop.balance(taker) == 10_000
-    assert (await shop.post("/v1/transfers/batch", {"moves": [each] * 10_001}, status=422))["errors"][0]["loc"] == ["body", "moves"]
+    assert (await shop.post("/v1/transfers/batch", {"moves": [each] * 10_001}, status=422))["errors"][0]["loc"] == [
+        "body",
+        "moves",
+    ]
 
 
-async def test_every_change_names_who_asked_and_by_which_request(shop: Any, db: Database) -> None:
+async def test_every_change_names_who_asked_and_by_which_request(shop: Shop, db: Database) -> None:
     wallet = await shop.wallet(1000)
     headers = shop.tenant.headers | {"X-Request-Id": "req-of-this-debit"}
     await shop.http.post(f"/v1/wallets/{wallet}/debits", json={"amount_minor": 1, "currency": "TRY"}, headers=headers)
