@@ -28,8 +28,8 @@ _TEMPLATES = Environment(
 _HEADERS = {
     # form-action names schemes and not this host: browsers apply it to the redirect that follows a form as well, and that
     # one leads to the merchant.
-    "content-security-policy": "default-src 'none'; style-src 'self'; form-action 'self' http: https:; base-uri 'none'; "
-    "frame-ancestors 'none'",
+    "content-security-policy": "default-src 'none'; style-src 'self'; img-src data:; form-action 'self' http: https:; "
+    "base-uri 'none'; frame-ancestors 'none'",
     "cache-control": "no-store",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",

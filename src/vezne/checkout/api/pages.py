@@ -1,9 +1,13 @@
 """The customer's pages. Every step is a plain form answered by a redirect; a small script only improves them."""
 
+from datetime import timedelta
 from http import HTTPStatus
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
+from babel.dates import format_date, format_time
 from fastapi import APIRouter
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -116,20 +120,33 @@ def _show(
         template = "pay" if view.state in PAYABLE else "over"
         face = face if template == "pay" else view.state
     waits = template == "wait" and face != State.REVIEW
+    locale = locale_for(request, view.locale, view.default_locale)
     return PAGES.render(
         request,
         f"checkout/{template}.html",
         status=status,
-        locale=locale_for(request, view.locale, view.default_locale),
+        locale=locale,
         form_targets=_page_origins(_gateways(request), view.provider),
         headers=HEADERS if retry_after is None else {**HEADERS, "Retry-After": retry_after},
         test_mode=view.test_mode,
         view=view,
         face=str(face),
+        until=_until(view, language_of(request, locale)),
         link=lambda step: _link(request, token, step),
         page_url=_link(request, token),
         refresh_url=_link(request, token, "/return") if waits else None,
     )
+
+
+def _until(view: Checkout, lang: str) -> Markup:
+    """When the time to pay is over: an hour and minute, with its day when that is not the same."""
+    zone = ZoneInfo(view.time_zone)
+    end = view.expires_at.astimezone(zone)
+    today = (view.expires_at - timedelta(seconds=view.seconds_left)).astimezone(zone).date()
+    text = format_time(end, "short", locale=lang, tzinfo=zone)
+    if end.date() != today:
+        text = f"{format_date(end.date(), 'long', locale=lang)} {text}"
+    return Markup('<time datetime="{}">{}</time>').format(end.isoformat(), text)
 
 
 def _page_origins(gateways: Gateways, provider: str) -> tuple[str, ...]:
