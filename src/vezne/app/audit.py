@@ -9,7 +9,9 @@ from vezne.kernel.audit import Finding
 from vezne.kernel.db import Database, Tx
 from vezne.kernel.principal import Principal
 
-AUDITS: tuple[Callable[[Tx], Awaitable[list[Finding]]], ...] = (
+Audit = Callable[[Tx], Awaitable[list[Finding]]]
+
+AUDITS: tuple[Audit, ...] = (
     ledger.audit,
     identity.audit,
     wallets.audit,
@@ -34,7 +36,8 @@ async def audit_tenant(db: Database, principal: Principal, *, seal_key: bytes | 
     With `seal_key` the signatures of the ledger's seals are checked too.
     """
     findings: list[Finding] = []
-    for audit in (partial(ledger.audit, seal_key=seal_key), *AUDITS[1:]):
+    with_seals: Audit = partial(ledger.audit, seal_key=seal_key)
+    for audit in (with_seals, *AUDITS[1:]):
         async with db.transaction(principal, read_only=True) as tx:
             findings += await audit(tx)
     return findings

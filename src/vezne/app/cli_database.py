@@ -50,7 +50,7 @@ def backup(
 
 @commands.command()
 def restore(file: Annotated[Path, typer.Argument(help="a file that `backup` wrote")], *, as_json: JsonOption = False) -> None:
-    """Restore a backup into an empty database, bring it to this version's schema, and audit it. Exit 1 when the audit finds anything."""
+    """Restore a backup into an empty database, migrate it, and audit it. Exit 1: the audit found something wrong."""
 
     async def bring_back(progress: Progress) -> dict[str, Any]:
         bar = progress.add_task("restore", total=None)

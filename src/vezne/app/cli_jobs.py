@@ -1,7 +1,8 @@
 """`vezne jobs`: what waits, and what was parked after its last try."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
+import asyncpg
 import msgspec
 import typer
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
@@ -25,7 +26,8 @@ def waiting(*, as_json: JsonOption = False) -> None:
     async def count() -> list[dict[str, Any]]:
         async with desk() as open_desk, open_desk.db.connection() as connection:
             rows = await connection.fetch(
-                """SELECT entrypoint AS job, status::text, count(*) AS jobs, min(execute_after)::text AS next, max(attempts) AS tries
+                """SELECT entrypoint AS job, status::text, count(*) AS jobs, min(execute_after)::text AS next,
+                          max(attempts) AS tries
                    FROM jobs.pgqueuer GROUP BY entrypoint, status ORDER BY entrypoint, status"""
             )
         return [dict(row) for row in rows]
@@ -57,7 +59,9 @@ def retry(ids: Annotated[list[int], typer.Argument(help="ids that `failed` liste
     async def put_back() -> None:
         async with desk() as open_desk, open_desk.db.connection() as connection:
             queries = Queries(
-                AsyncpgDriver(connection), qbe=QueryBuilderEnvironment(QUEUE_SETTINGS), qbq=QueryQueueBuilder(QUEUE_SETTINGS)
+                AsyncpgDriver(cast("asyncpg.Connection[asyncpg.Record]", connection)),
+                qbe=QueryBuilderEnvironment(QUEUE_SETTINGS),
+                qbq=QueryQueueBuilder(QUEUE_SETTINGS),
             )
             await queries.requeue_jobs([JobId(number) for number in ids])
 

@@ -8,6 +8,7 @@ import sys
 from vezne.kernel.postgres_binaries import tied_to_parent
 
 FD = "VEZNE_NURSERY_FD"
+LISTENER_FD = "VEZNE_LISTENER_FD"
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 _begun: list[tuple["subprocess.Popen[bytes]", socket.socket]] = []

@@ -9,6 +9,7 @@ It speaks packets of JSON: `{"start": name, "environment": {…}}` in, with a li
 import contextlib
 import ctypes
 import gc
+import importlib
 import json
 import os
 import selectors
@@ -20,21 +21,19 @@ from typing import Any, NoReturn
 
 import uuid_utils
 
-import vezne.app.http
-import vezne.app.worker
-import vezne.sandbox
 from vezne.app import early
-from vezne.app.processes import LISTENER_FD, PROCESSES, this_deployment
-from vezne.kernel.telemetry import configure_logs
 
 PR_SET_PDEATHSIG = 1
 LARGEST_PACKET = 65536
-MODULES = (vezne.app.http, vezne.app.worker, vezne.sandbox)
+MODULES = ("vezne.app.http", "vezne.app.worker", "vezne.sandbox", "uvicorn", "uvicorn.lifespan.on", "uvloop")
 """What the processes need, loaded before the first fork."""
 
 
 def main() -> None:
     """Fork what the socket asks for, and tell of each that ends, until the socket is closed at the other end."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # how the kernel tells that our parent died: also while loading
+    for name in MODULES:
+        importlib.import_module(name)
     gc.collect()
     gc.freeze()  # the collector shall not touch, and so copy, what is shared
     orders = socket.socket(fileno=int(os.environ.pop(early.FD)))
@@ -86,10 +85,9 @@ def _become(order: dict[str, Any], listeners: list[int], nursery: int) -> NoRetu
     try:
         _detach(nursery)
         os.environ.update(order["environment"])
-        os.environ.update({LISTENER_FD: str(listener) for listener in listeners})
-        deployment = this_deployment()
-        configure_logs(level=deployment.settings.log_level, as_json=deployment.settings.log_json)
-        PROCESSES[order["start"]](deployment)
+        if listeners:
+            os.environ[early.LISTENER_FD] = str(listeners[0])
+        importlib.import_module("vezne.app.processes").become(order["start"])
         code = 0
     except KeyboardInterrupt:
         code = 0  # SIGINT is how the kernel tells of the nursery's death, and is obeyed like SIGTERM
@@ -106,6 +104,7 @@ def _detach(nursery: int) -> None:
     """Leave the nursery's signals and random state behind, and end when it ends."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGINT))
     if os.getppid() != nursery:
         os._exit(1)

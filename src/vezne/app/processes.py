@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable
 
 from vezne.app.deployment import Deployment, open_deployment, postgres_folder
+from vezne.app.early import LISTENER_FD
 from vezne.kernel.postgres import EmbeddedPostgres
 from vezne.kernel.settings import Settings
 from vezne.kernel.telemetry import configure_logs
 
 GRACE_SECONDS = 20
 BACKLOG = 2048
-LISTENER_FD = "VEZNE_LISTENER_FD"
 
 
 def this_deployment() -> Deployment:
@@ -73,11 +73,12 @@ def play_providers(deployment: Deployment) -> None:
     """Be the sandbox until SIGTERM or SIGINT."""
     sandbox = importlib.import_module("vezne.sandbox")
     settings = deployment.settings
+    key, secret = settings.simulated_api_key, settings.simulated_webhook_secret
     sandbox.run(
         sandbox.SandboxSettings(
             database=deployment.sandbox_file,
-            api_key=settings.simulated_api_key.get_secret_value(),
-            webhook_secret=settings.simulated_webhook_secret.get_secret_value(),
+            api_key=key.get_secret_value() if key else "",
+            webhook_secret=secret.get_secret_value() if secret else "",
             port=settings.sandbox_port,
         )
     )
@@ -101,11 +102,16 @@ PROCESSES: dict[str, Callable[[Deployment], None]] = {
 }
 
 
-def main() -> None:
-    """Be the process that the command line names."""
+def become(name: str) -> None:
+    """Be the process called `name` of the deployment that the environment describes."""
     deployment = this_deployment()
     configure_logs(level=deployment.settings.log_level, as_json=deployment.settings.log_json)
+    PROCESSES[name](deployment)
+
+
+def main() -> None:
+    """Be the process that the command line names."""
     try:
-        PROCESSES[sys.argv[1]](deployment)
+        become(sys.argv[1])
     except KeyboardInterrupt:
         sys.exit(130)

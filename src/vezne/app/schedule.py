@@ -55,7 +55,8 @@ SCHEDULE = (
         cron="* * * * *",
         due="""$1::timestamptz IS NOT NULL AND EXISTS (
                    SELECT FROM entries WHERE entries.tenant_id = tenants.tenant_id AND entries.id > coalesce(
-                       (SELECT seals.sealed_to FROM seals WHERE seals.tenant_id = tenants.tenant_id ORDER BY seals.number DESC LIMIT 1),
+                       (SELECT seals.sealed_to FROM seals WHERE seals.tenant_id = tenants.tenant_id
+                        ORDER BY seals.number DESC LIMIT 1),
                        '00000000-0000-0000-0000-000000000000'))""",
     ),
 )

@@ -1,22 +1,25 @@
 """`vezne run`: PostgreSQL, the HTTP processes, the worker and the sandbox as children of one process.
 
-Children are forked by the nursery and wait for each other by themselves. One that dies is started again, after a pause that grows while
-it keeps dying. The kernel ends them when this process dies. The listening sockets are held here: a connection that arrives
-while an HTTP process is between two lives waits in the backlog.
+Children are forked by the nursery and wait for each other by themselves. One that dies is started again, after a pause that
+grows while it keeps dying. The kernel ends them when this process dies. The listening sockets are held here: a connection
+that arrives while an HTTP process is between two lives waits in the backlog.
 """
 
 import asyncio
+import fcntl
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from vezne.app.children import Child, Nursery
+from vezne.app.cli_output import NotAvailable
 from vezne.app.deployment import Connection, Deployment, postgres_folder
 from vezne.app.gate import unfit
 from vezne.app.processes import listen
@@ -27,7 +30,7 @@ from vezne.kernel.settings import Settings
 READY_WITHIN = 120.0
 
 
-class CannotStart(RuntimeError):
+class CannotStart(NotAvailable):
     """The service could not be started."""
 
 
@@ -83,7 +86,12 @@ async def run(deployment: Deployment, listeners: list[socket.socket], on_ready: 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    running = _assemble(deployment, listeners)
+    with _sole_owner(deployment):
+        await _run(_assemble(deployment, listeners), on_ready, stop)
+
+
+async def _run(running: Running, on_ready: Callable[[Running], None], stop: asyncio.Event) -> None:
+    deployment = running.deployment
     try:
         # children first: they load while the database starts
         await asyncio.gather(*(child.start() for child in running.children))
@@ -98,6 +106,17 @@ async def run(deployment: Deployment, listeners: list[socket.socket], on_ready: 
                 await running.stop()
     finally:
         await running.stop()
+
+
+@contextmanager
+def _sole_owner(deployment: Deployment) -> Iterator[None]:
+    """Two supervisors on one data folder would start everything twice. Raises CannotStart."""
+    with (deployment.folder / "run.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotStart(f"Another `vezne run` uses {deployment.folder}.") from None
+        yield
 
 
 def _assemble(deployment: Deployment, listeners: list[socket.socket]) -> Running:
@@ -180,7 +199,7 @@ async def _accepts(port: int) -> bool:
     return True
 
 
-async def _or_stopped(work: "asyncio.coroutines.Coroutine[object, object, None]", stop: asyncio.Event) -> None:
+async def _or_stopped(work: "Coroutine[Any, Any, None]", stop: asyncio.Event) -> None:
     doing, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     await asyncio.wait((doing, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()

@@ -63,7 +63,7 @@ class Visitor:
     async def pay(self, checkout_url: str, card: str) -> str:
         """Go through the checkout with `card`; the address to which the provider sends the customer back, not visited."""
         page = await self._open(checkout_url)
-        start = next((form for form in page.forms if form.action.split("?")[0].endswith("/attempts")), None)
+        start = next((form for form in page.forms if form.action.partition("?")[0].endswith("/attempts")), None)
         if start is None:
             raise PageUnexpected(f"{PageUnexpected.__doc__} At {page.url} there is nothing to pay.")
         step: Page | str = await self._follow(await self._send(page, start, {}), checkout_url)
@@ -95,7 +95,7 @@ class Visitor:
             if not response.is_redirect:
                 return self._read(response)
             there = urljoin(str(response.url), response.headers["location"])
-            if there.startswith(f"{checkout_url.split('?')[0]}/return"):
+            if there.startswith(f"{checkout_url.partition('?')[0]}/return"):
                 return there
             response = await self.client.get(there)
         raise PageUnexpected(f"{PageUnexpected.__doc__} It redirects without end.")

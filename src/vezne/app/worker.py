@@ -116,7 +116,7 @@ def assemble(connection: "asyncpg.Connection[asyncpg.Record]", db: Database, job
 
 def pause_after(tries: int) -> timedelta:
     """How long to wait after so many failures: doubling, up to LONGEST_PAUSE."""
-    return min(FIRST_PAUSE * 2 ** min(tries, 20), LONGEST_PAUSE)
+    return min(FIRST_PAUSE * (1 << min(tries, 20)), LONGEST_PAUSE)
 
 
 def _entrypoint(name: str, job: Job, db: Database) -> Callable[[QueuedJob], Awaitable[None]]:
@@ -127,7 +127,8 @@ def _entrypoint(name: str, job: Job, db: Database) -> Callable[[QueuedJob], Awai
             await job(db, call)
         except Exception as failure:
             tries = queued.attempts + 1
-            facts = {"job": name, "payload": dict(call.payload), "tries": tries, "error": str(failure) or type(failure).__name__}
+            reason = str(failure) or type(failure).__name__
+            facts = {"job": name, "payload": dict(call.payload), "tries": tries, "error": reason}
             if tries >= MAX_TRIES:
                 JOBS_DONE.labels(name, "parked").inc()
                 _log.exception("job_parked", **facts)
@@ -135,7 +136,7 @@ def _entrypoint(name: str, job: Job, db: Database) -> Callable[[QueuedJob], Awai
             JOBS_DONE.labels(name, "failed").inc()
             pause = pause_after(queued.attempts)
             _log.warning("job_failed", retry_in=pause.total_seconds(), **facts)
-            raise RetryRequested(pause, facts["error"]) from failure
+            raise RetryRequested(pause, reason) from failure
         JOBS_DONE.labels(name, "done").inc()
         JOB_SECONDS.labels(name).observe(asyncio.get_running_loop().time() - begun)
 
