@@ -188,8 +188,13 @@ class KeyText:
 
     @property
     def hash(self) -> bytes:
-        """What is kept of the key. A slow hash would guard a guessable secret; this one has 256 random bits."""
-        return hashlib.sha256(self.text.encode()).digest()
+        """What is kept of the key."""
+        return key_hash(self.text)
+
+
+def key_hash(text: str) -> bytes:
+    """What is kept of a key. A slow hash would guard a guessable secret; a key has 256 random bits."""
+    return hashlib.sha256(text.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from vezne.identity import queries
-from vezne.identity.models import KeyMissing, KeyText, KeyUnknown, TooManyRequests
+from vezne.identity.models import KeyMissing, KeyText, KeyUnknown, TooManyRequests, key_hash
 from vezne.kernel import clock
 from vezne.kernel.db import Database
 from vezne.kernel.ids import public_id
@@ -40,31 +40,35 @@ class Authenticator:
     requests_per_minute: int = 60_000
     _known: dict[bytes, _Standing] = field(default_factory=dict)
     _asking: dict[bytes, asyncio.Future[None]] = field(default_factory=dict)
+    _limit: RateLimitItemPerMinute = field(init=False)
     _limiter: FixedWindowRateLimiter = field(default_factory=lambda: FixedWindowRateLimiter(MemoryStorage()))
+
+    def __post_init__(self) -> None:
+        self._limit = RateLimitItemPerMinute(self.requests_per_minute)
 
     async def authenticate(self, authorization: str | None) -> Principal:
         """The principal of an `Authorization` header. Raises KeyMissing, KeyUnknown, TooManyRequests."""
         scheme, _, given = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not given:
             raise KeyMissing
-        text = KeyText.read(given)
-        if text is None:
-            raise KeyUnknown
-        principal = await self._standing(text)
+        hash_ = key_hash(given)
+        principal = self._remembered(hash_) or await self._standing(given, hash_)
         self._count(principal)
         return principal
 
-    async def _standing(self, text: KeyText) -> Principal:
-        """What is remembered, or the database's word; one question at a time for each key, however many requests wait."""
-        hash_ = text.hash
-        while True:
-            known = self._known.get(hash_)
-            if known is not None and known.until > time.monotonic():
-                return known.principal
-            asking = self._asking.get(hash_)
-            if asking is None:
-                break
+    def _remembered(self, hash_: bytes) -> Principal | None:
+        known = self._known.get(hash_)
+        return known.principal if known is not None and known.until > time.monotonic() else None
+
+    async def _standing(self, given: str, hash_: bytes) -> Principal:
+        """The database's word; one question at a time for each key, however many requests wait for the answer."""
+        text = KeyText.read(given)
+        if text is None:
+            raise KeyUnknown
+        while (asking := self._asking.get(hash_)) is not None:
             await asyncio.wait([asking])
+            if (principal := self._remembered(hash_)) is not None:
+                return principal
         answered = self._asking[hash_] = asyncio.get_running_loop().create_future()
         try:
             return await self._ask(text, hash_)
@@ -91,8 +95,7 @@ class Authenticator:
         return principal
 
     def _count(self, principal: Principal) -> None:
-        limit = RateLimitItemPerMinute(self.requests_per_minute)
-        if not self._limiter.hit(limit, principal.actor):
-            window = self._limiter.get_window_stats(limit, principal.actor)
-            wait = max(1, int(window.reset_time) - int(time.time()) + 1)
+        if not self._limiter.hit(self._limit, principal.actor):
+            window = self._limiter.get_window_stats(self._limit, principal.actor)
+            wait = max(1, int(window.reset_time) - int(clock.real_now().timestamp()) + 1)
             raise TooManyRequests(limit=self.requests_per_minute, retry_after_seconds=wait, retry_after=wait)
