@@ -60,7 +60,8 @@ class Shop:
         owner = customer or await self.customer()
         made = await self.post("/v1/wallets", {"customer_id": owner, "kind": kind, "currency": held})
         if amount:
-            await self.credit(made["id"], amount, currency=held, **credit)
+            more: dict[str, Any] = dict(credit)
+            await self.credit(made["id"], amount, currency=held, **more)
         return str(made["id"])
 
     async def credit(self, wallet: str, amount: int, *, currency: str = "TRY", status: int = 201, **more: object) -> Json:

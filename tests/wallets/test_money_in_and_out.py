@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+from typing import Any
 
 import asyncpg
 import pytest
@@ -37,7 +38,7 @@ async def test_a_debit_beyond_the_balance_is_refused_and_leaves_nothing(shop: Sh
 async def test_a_transaction_tells_all_the_documented_fields(shop: Shop) -> None:
     """CW2"""
     wallet = await shop.wallet(1000)
-    told = {"reference": {"type": "meal", "id": "m1"}, "description": "lunch", "metadata": {"table": "4"}}
+    told: dict[str, Any] = {"reference": {"type": "meal", "id": "m1"}, "description": "lunch", "metadata": {"table": "4"}}
     debit = await shop.debit(wallet, 250, **told)
     assert debit | told == debit
     assert TransactionOut.model_validate(debit).model_dump(mode="json") == debit

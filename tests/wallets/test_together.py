@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import httpx2
@@ -73,15 +74,15 @@ async def test_fifty_first_uses_at_once_make_one_coin_wallet(shop: Shop, db: Dat
 async def test_a_coin_transaction_happens_once_for_its_student_type_and_reference(shop: Shop) -> None:
     """CC4"""
     wallet = await shop.wallet(kind="coins")
-    told = {"currency": "COIN", "reference": {"type": "course_completion", "id": "course-1"}, "once": True}
+    told: dict[str, Any] = {"currency": "COIN", "reference": {"type": "course_completion", "id": "course-1"}, "once": True}
     answers = await asyncio.gather(*[shop.credit(wallet, 100, **told, description=f"try {number}") for number in range(20)])
     assert len({answer["id"] for answer in answers}) == 1
     assert len({answer["description"] for answer in answers}) == 1
     assert await shop.balance(wallet) == 100
-    other = {"currency": "COIN", "reference": {"type": "referral", "id": "course-1"}, "once": True}
+    other: dict[str, Any] = {"currency": "COIN", "reference": {"type": "referral", "id": "course-1"}, "once": True}
     await shop.credit(wallet, 50, **other)
     assert (await shop.credit(wallet, 99, **told, status=409))["code"] == "reference_reused"
-    spent = {"currency": "COIN", "reference": {"type": "voucher", "id": "v1"}, "once": True}
+    spent: dict[str, Any] = {"currency": "COIN", "reference": {"type": "voucher", "id": "v1"}, "once": True}
     debits = await asyncio.gather(*[shop.debit(wallet, 120, **spent) for _ in range(5)])
     assert len({debit["id"] for debit in debits}) == 1
     assert await shop.balance(wallet) == 30
