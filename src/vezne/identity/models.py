@@ -8,6 +8,7 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache, lru_cache
 from typing import Literal, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
@@ -83,6 +84,12 @@ class RealMoneyInTest(Invalid):
     """A test tenant takes no real money: payment_mode live is for live tenants."""
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """The time zones there are; asking means walking a folder tree."""
+    return frozenset(available_timezones())
+
+
 class TenantSettings(BaseModel):
     """What a tenant may choose. Amounts are minor units."""
 
@@ -110,7 +117,7 @@ class TenantSettings(BaseModel):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        if name not in available_timezones():
+        if name not in _zones():
             message = "not an IANA time zone"
             raise ValueError(message)
         return name
@@ -224,6 +231,7 @@ class AuditRecord:
     occurred_at: datetime
 
 
+@lru_cache(maxsize=1000)
 def settings_of_json(text: str) -> TenantSettings:
-    """Settings as they are stored; what a newer version added has its default."""
+    """Settings as they are stored; what a newer version added has its default. The same text is read once: they are frozen."""
     return TenantSettings.model_validate(msgspec.json.decode(text))
