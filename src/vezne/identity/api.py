@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from vezne.identity.events import TenantClockMoved
 from vezne.identity.models import (
@@ -27,7 +27,7 @@ from vezne.identity.models import (
 from vezne.identity.operations import auditing, customers, keys, tenants
 from vezne.identity.operations.tenants import SettingInvalid
 from vezne.kernel import clock
-from vezne.kernel.clock import ClockGoesBack, ClockOfLiveTenant, ClockRuns
+from vezne.kernel.clock import ClockGoesBack, ClockOfLiveTenant, ClockRuns, ClockTooFar, Moment
 from vezne.kernel.errors import Invalid
 from vezne.kernel.http import RequestModel, TxDep, keep_instead, refusals, requires, router
 from vezne.kernel.ids import PublicId, UnknownId, new_id, parse_id, public_id
@@ -79,7 +79,7 @@ class KeyIn(RequestModel):
     kind: Literal["secret", "publishable", "restricted"] = "secret"
     name: Annotated[str, StringConstraints(max_length=200)] = ""
     permissions: list[str] = Field(default_factory=list, max_length=50, description="of a restricted key")
-    expires_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    expires_at: Moment | None = None
 
 
 class KeyOut(BaseModel):
@@ -145,7 +145,7 @@ KNOWN_ALREADY: dict[int | str, dict[str, Any]] = {200: {"model": CustomerOut, "d
 class ClockIn(RequestModel):
     """Hold the clock at a time, advance a held one, or (null) let it run."""
 
-    held_at: Annotated[AwareDatetime, Field(strict=False)] | None
+    held_at: Moment | None
 
 
 class ClockOut(BaseModel):
@@ -265,7 +265,7 @@ async def get_clock(tx: TxDep) -> ClockOut:
     return ClockOut(now=tx.now, held=await clock.is_held(tx))
 
 
-@clock_api.put("", responses=refusals(ClockOfLiveTenant, ClockGoesBack, ClockRuns))
+@clock_api.put("", responses=refusals(ClockOfLiveTenant, ClockGoesBack, ClockRuns, ClockTooFar))
 async def put_clock(body: ClockIn, tx: TxDep) -> ClockOut:
     """Hold a test tenant's clock at a time, move a held one forward, or let it run again."""
     if body.held_at is None:

@@ -4,13 +4,19 @@ All times in Vezne come from `tx.now`. A live tenant lives in real time. A test 
 and advanced, so that an expiry or a renewal can be seen today; it never goes back, because its ledger cannot.
 """
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
 
-from vezne.kernel.errors import Conflict, Forbidden
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+
+from vezne.kernel.errors import Conflict, Forbidden, Invalid
 
 if TYPE_CHECKING:
     from vezne.kernel.db import Tx
+
+
+FURTHEST_YEARS = 100
+"""How far ahead a clock may stand: what is reckoned from it must remain a date."""
 
 
 class ClockOfLiveTenant(Forbidden):
@@ -21,8 +27,30 @@ class ClockGoesBack(Conflict):
     """The tenant's clock stands at {now}; it cannot go back to {asked}."""
 
 
+class ClockTooFar(Invalid):
+    """A clock is held at most {years} years ahead of real time."""
+
+
 class ClockRuns(Conflict):
     """The tenant's clock is not held: hold it before you advance it."""
+
+
+def _written(at: object) -> object:
+    """Pydantic would also read seconds, or milliseconds, since 1970: a guess, and nothing here is guessed."""
+    if isinstance(at, datetime) or (isinstance(at, str) and "T" in at.upper()):
+        return at
+    raise ValueError("a time is text such as 2026-03-01T12:00:00Z")
+
+
+def _storable(at: datetime) -> datetime:
+    if not _EARLIEST <= at < _LATEST:
+        raise ValueError(f"a time is from {_EARLIEST.year} to {_LATEST.year - 1}")
+    return at.astimezone(UTC)
+
+
+_EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tzinfo=UTC)
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written), AfterValidator(_storable)]
+"""A time in a request, with its offset: within centuries that every step of reckoning and storing can hold."""
 
 
 def real_now() -> datetime:
@@ -33,10 +61,12 @@ def real_now() -> datetime:
 async def hold(tx: "Tx", at: datetime) -> datetime:
     """Hold the tenant's clock at `at` from now on, or move a held one forward to it. Again with the same instant: no change.
 
-    Raises ClockOfLiveTenant, ClockGoesBack.
+    Raises ClockOfLiveTenant, ClockGoesBack, ClockTooFar.
     """
     if tx.principal.livemode:
         raise ClockOfLiveTenant
+    if at > real_now() + timedelta(days=365 * FURTHEST_YEARS):
+        raise ClockTooFar(years=FURTHEST_YEARS, loc=("body", "held_at"))
     if at < tx.now:
         raise ClockGoesBack(now=tx.now.isoformat(), asked=at.isoformat())
     await tx.execute(

@@ -8,7 +8,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,6 +18,9 @@ from vezne.kernel.telemetry import REQUEST_SECONDS
 
 UNAUTHORIZED = 401
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,100}", re.ASCII)
+CLIENT_WENT_AWAY = 499  # nginx's number: nobody is there to answer
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_NAMED_ERRORS = 100
 _log = structlog.get_logger("vezne.http")
 
 
@@ -34,7 +37,7 @@ class RequestEdge:
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        status = 500
+        status: int | None = None
         started = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
@@ -46,13 +49,18 @@ class RequestEdge:
 
         try:
             await self.app(scope, receive, send_with_id)
-        except Exception:  # noqa: BLE001 - whatever it is, the caller gets an answer and the log the trace
+        except ClientDisconnect:
+            status = status or CLIENT_WENT_AWAY
+        except Exception:
             _log.exception("bug", request_id=request_id, method=scope["method"], path=scope["path"])
+            if status is not None:  # half an answer is out: cutting the connection is all that tells the caller
+                raise
             bug = problem(500, "internal_error", "Something went wrong on our side; nothing was done.", request_id)
             await bug(scope, receive, send_with_id)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
-            REQUEST_SECONDS.labels(scope["method"], route, str(status)).observe(time.perf_counter() - started)
+            method = scope["method"] if scope["method"] in _METHODS else "other"  # a caller cannot make up ever new series
+            REQUEST_SECONDS.labels(method, route, str(status)).observe(time.perf_counter() - started)
 
 
 def _request_id(scope: Scope) -> str:
@@ -92,7 +100,7 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     errors: list[dict[str, object]] = [
-        {"loc": list(item["loc"]), "msg": item["msg"], "type": item["type"]} for item in error.errors()
+        {"loc": list(item["loc"]), "msg": item["msg"], "type": item["type"]} for item in error.errors()[:_NAMED_ERRORS]
     ]
     names = ", ".join(".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0]) for item in error.errors()[:5])
     return problem(422, "invalid", f"Not valid: {names}.", request.state.request_id, errors)

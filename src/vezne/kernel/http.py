@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from vezne.kernel import idempotency
-from vezne.kernel.body import MAX_BODY_BYTES, BodyNotJson, BodyTooLarge, parse_json, read_body
+from vezne.kernel.body import MAX_BODY_BYTES, BodyNotJson, BodyTooLarge, TextUnstorable, parse_json, read_body
 from vezne.kernel.db import Busy, Database, DatabaseUnavailable, Tx
 from vezne.kernel.errors import Forbidden, Invalid, NotFound, RateLimited, Refusal, Unauthenticated
 from vezne.kernel.principal import PermissionMissing, Principal
@@ -75,6 +75,18 @@ class StrictRequest(Request):
         return self._json
 
 
+@dataclass(frozen=True, slots=True)
+class _Demand:
+    """Refuses a caller without `permission`."""
+
+    permission: str
+
+    def __call__(self, request: Request) -> None:
+        """Raise PermissionMissing unless the caller has it."""
+        principal: Principal = request.state.principal
+        principal.demand(self.permission)
+
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -84,16 +96,21 @@ class TransactionalRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """The endpoint inside its transaction; the answer is given only after the commit."""
         endpoint = super().get_route_handler()
+        demands = [asked.dependency for asked in self.dependencies if isinstance(asked.dependency, _Demand)]
 
         async def answer(request: Request) -> Response:
             strict = StrictRequest(request.scope, request.receive)
             edge: Edge = strict.app.state.edge
             principal = replace(await edge.authenticate(strict), request_id=strict.state.request_id)
             strict.state.principal = principal
+            for demand in demands:  # here, since a stored answer too is only for those who may ask for it
+                demand(strict)
+            if "%00" in strict.url.query:
+                raise TextUnstorable(loc=("query",))
             key = idempotency.key_of(strict) if strict.method == "POST" else None
             read_only = strict.method in {"GET", "HEAD"}
             raw = b"" if read_only else await strict.body()
-            if raw and "json" in strict.headers.get("content-type", ""):
+            if raw and "json" in strict.headers.get("content-type", "").lower():
                 await strict.json()  # here, since FastAPI would hide what is wrong with a body it reads itself
             async with edge.db.transaction(principal, read_only=read_only) as tx:
                 strict.state.tx = tx
@@ -131,12 +148,7 @@ TxDep = Annotated[Tx, Depends(_tx)]
 
 def requires(permission: str) -> Any:  # noqa: ANN401 - FastAPI says no more of what Depends() returns
     """A dependency that refuses a caller without `permission`."""
-
-    def demand(request: Request) -> None:
-        principal: Principal = request.state.principal
-        principal.demand(permission)
-
-    return Depends(demand)
+    return Depends(_Demand(permission))
 
 
 def refusals(*kinds: type[Refusal]) -> dict[int | str, dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Annotated, Self
 from babel import Locale
 from iso4217 import Currency as Iso4217
 from pydantic import AfterValidator, Field, Strict
+from pydantic_core import PydanticCustomError
 
 from vezne.kernel.errors import Invalid
 
@@ -123,7 +124,10 @@ def format_money(money: Money, locale: str) -> str:
 
 
 def _known(currency: str) -> str:
-    exponent(currency)
+    try:
+        exponent(currency)
+    except CurrencyUnknown as unknown:
+        raise PydanticCustomError("currency_unknown", "{detail}", {"detail": unknown.detail}) from None  # names the field
     return currency
 
 

@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -14,26 +14,42 @@ REQUEST_SECONDS = Histogram(
     ["method", "route", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-JOBS_DONE = Counter("vezne_jobs_total", "Jobs and sweeps by name and outcome: done, failed (to be tried again), parked.", ["name", "outcome"])
+JOBS_DONE = Counter(
+    "vezne_jobs_total", "Jobs and sweeps by name and outcome: done, failed (to be tried again), parked.", ["name", "outcome"]
+)
 JOB_SECONDS = Histogram(
     "vezne_job_seconds", "How long jobs took that were done.", ["name"], buckets=(0.005, 0.01, 0.025, 0.1, 0.5, 1, 5, 30, 120)
 )
 
 _SECRET_NAMES = re.compile(r"secret|token|password|authorization|cookie|api_key|signature|card|cvc|cvv", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
-    r"vz_(?:sk|pk|rk)_(?:test|live)_[0-9A-Za-z_]+|whsec_[0-9A-Za-z+/=_-]+|sim_sk_\w+"
-    r"|Bearer\s+\S+|(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)"
+    r"\b(?:\w+_)?(?:sk|pk|rk)_(?:test|live)_\w+|whsec_[0-9A-Za-z+/=_-]+|sim_sk_\w+"
+    r"|\b(?i:bearer)\s+[^\s'\",]+|\bBasic\s+[0-9A-Za-z+/]{8,}=*|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)|(?<!\d)\d(?:[ .-]{0,3}\d){12,}"
 )
+_PLAIN = (bool, int, float, type(None))
+_STRUCTLOGS_OWN = {"_record", "_from_structlog"}
+_DEEPEST = 8
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
     """A structlog processor: values of secret-sounding names, and secret-looking text anywhere, become `[redacted]`."""
     for name, value in event.items():
-        if _SECRET_NAMES.search(name):
-            event[name] = "[redacted]"
-        elif isinstance(value, str):
-            event[name] = _SECRET_TEXT.sub("[redacted]", value)
+        event[name] = _redacted(name, value, _DEEPEST)
     return event
+
+
+def _redacted(name: str, value: object, depth: int) -> object:
+    if name in _STRUCTLOGS_OWN:
+        return value
+    if _SECRET_NAMES.search(name):
+        return "[redacted]"
+    if isinstance(value, _PLAIN):
+        return "[redacted]" if _SECRET_TEXT.fullmatch(str(value)) else value
+    if depth and isinstance(value, Mapping):
+        return {_SECRET_TEXT.sub("[redacted]", str(key)): _redacted(str(key), item, depth - 1) for key, item in value.items()}
+    if depth and isinstance(value, list | tuple | set | frozenset):
+        return [_redacted("", item, depth - 1) for item in value]
+    return _SECRET_TEXT.sub("[redacted]", str(value))
 
 
 def configure_logs(*, level: str = "INFO", as_json: bool = True) -> None:
