@@ -69,6 +69,7 @@ class WebhookFilter(PageParams):
 @receiving_api.post(
     "/{provider}/webhooks/{tenant}",
     responses=refusals(WebhookAddressUnknown, ProviderUnknown, SignatureInvalid, BodyTooLarge, DatabaseUnavailable),
+    openapi_extra={"security": []},  # no API key: the signature tells who speaks
 )
 async def receive_webhook(request: Request, provider: str, tenant: str) -> WebhookKept:
     """Keep what a provider says and answer at once; a job then asks the provider what is true.

@@ -1,0 +1,81 @@
+"""What a tenant may have, made over the API: one of everything that has an id."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+
+from tenancy_fixtures import TestTenant
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """One of everything, by the prefix of its id; an `ent` is a transaction's ledger entry."""
+
+    ids: dict[str, str]
+    client_secret: str
+
+    def __getitem__(self, prefix: str) -> str:
+        return self.ids[prefix]
+
+
+class Caller:
+    """A tenant's own application."""
+
+    def __init__(self, http: httpx2.AsyncClient, tenant: TestTenant) -> None:
+        self.http = http
+        self.tenant = tenant
+
+    async def make(self, path: str, body: dict[str, Any] | None = None, **headers: str) -> dict[str, Any]:
+        """POST what must succeed."""
+        answer = await self.http.post(path, json=body, headers={**self.tenant.headers, **headers})
+        assert answer.status_code in {200, 201}, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+    async def see(self, path: str, **params: str | int) -> dict[str, Any]:
+        """GET what must be there."""
+        answer = await self.http.get(path, headers=self.tenant.headers, params=params)
+        assert answer.status_code == 200, answer.text
+        seen: dict[str, Any] = answer.json()
+        return seen
+
+    async def customer(self) -> str:
+        """A new customer."""
+        return str((await self.make("/v1/customers", {"reference": uuid4().hex}))["id"])
+
+    async def wallet(self, balance: int = 0, *, currency: str = "TRY", kind: str = "money") -> str:
+        """A new customer's wallet with something in it."""
+        asked = {"customer_id": await self.customer(), "kind": kind, "currency": currency}
+        wallet = str((await self.make("/v1/wallets", asked))["id"])
+        if balance:
+            await self.make(f"/v1/wallets/{wallet}/credits", {"amount_minor": balance, "currency": currency})
+        return wallet
+
+    async def balance(self, wallet: str) -> int:
+        """What a wallet holds."""
+        return int((await self.see(f"/v1/wallets/{wallet}"))["balance_minor"])
+
+    async def belongings(self) -> Belongings:
+        """One of everything."""
+        wallet = await self.wallet(10_000)
+        lira = {"amount_minor": 100, "currency": "TRY"}
+        customer = (await self.see(f"/v1/wallets/{wallet}"))["customer_id"]
+        debit = await self.make(f"/v1/wallets/{wallet}/debits", lira)
+        hold = await self.make(f"/v1/wallets/{wallet}/holds", lira)
+        placed = await self.make("/v1/top-ups", {"customer_id": customer, **lira})
+        session = await self.make("/v1/checkout-sessions", {"order_id": placed["order"]["id"]})
+        key = await self.make("/v1/api-keys", {"kind": "secret", "name": "another"})
+        ids = {
+            "cus": customer,
+            "wal": wallet,
+            "txn": debit["id"],
+            "ent": debit["id"].replace("txn_", "ent_"),
+            "hld": hold["id"],
+            "ord": placed["order"]["id"],
+            "pay": placed["payment"]["id"],
+            "cks": session["session_id"],
+            "key": key["id"],
+        }
+        return Belongings(ids, placed["payment"]["client_secret"])
