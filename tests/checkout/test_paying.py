@@ -178,3 +178,27 @@ async def test_the_page_speaks_the_visitors_language(till: Till, wish: str) -> N
     expected = "tr" if wish.startswith("tr") else "en"
     assert page.headers["content-language"] == expected
     assert ("₺100,00" in page.text) == (expected == "tr")
+
+
+async def test_a_payment_under_review_asks_not_to_pay_again(till: Till) -> None:
+    bill = await till.bill()
+    await till.http.post(f"/checkout/{bill.token}/attempts")
+    flag = "UPDATE payments SET flag = $3 WHERE tenant_id = $1 AND id = $2"
+    await till.owner.execute(flag, till.tenant.tenant_id, bill.payment_id, "amount_mismatch")
+    page = (await till.page(bill)).text
+    assert "Please do not pay again" in page
+    assert "http-equiv" not in page
+    assert (await till.http.post(f"/checkout/{bill.token}/attempts")).headers["location"] == f"/checkout/{bill.token}"
+    await till.owner.execute(flag, till.tenant.tenant_id, bill.payment_id, None)
+
+
+async def test_a_refund_appears_on_the_receipt(till: Till) -> None:
+    bill = await till.bill()
+    await till.pay_at_bank(bill, GOOD)
+    await till.page(bill, "/return")
+    answer = await till.post(f"/v1/orders/{bill.order}/refunds", {"amount_minor": 2_500})
+    assert answer.status_code == 201
+    await till.work("payments.refund_at_provider", "payments.act_on_webhook")
+    page = (await till.page(bill)).text
+    assert "Refunded" in page
+    assert "TRY\N{NO-BREAK SPACE}25.00" in page

@@ -112,13 +112,8 @@ def _onward(address: str) -> Response:
 def _show(
     request: Request, token: str, view: Checkout, face: str, *, status: int = HTTPStatus.OK, retry_after: str | None = None
 ) -> Response:
-    if face in {State.PAID, "leave"}:
-        template = face
-    elif face == "checking" or face in _WAITS:
-        template = "wait"
-    else:
-        template = "pay" if view.state in PAYABLE else "over"
-        face = face if template == "pay" else view.state
+    template = _template(view, face)
+    face = view.state if template == "over" else face
     waits = template == "wait" and face != State.REVIEW
     locale = locale_for(request, view.locale, view.default_locale)
     return PAGES.render(
@@ -136,6 +131,14 @@ def _show(
         page_url=_link(request, token),
         refresh_url=_link(request, token, "/return") if waits else None,
     )
+
+
+def _template(view: Checkout, face: str) -> str:
+    if face in {State.PAID, "leave"}:
+        return face
+    if face == "checking" or face in _WAITS:
+        return "wait"
+    return "pay" if view.state in PAYABLE else "over"
 
 
 def _until(view: Checkout, lang: str) -> Markup:
