@@ -126,6 +126,15 @@ async def test_redirect_webhook_and_poller_at_once_credit_the_wallet_once(desk: 
         assert await balance(desk, placed) == 100
 
 
+async def test_many_top_ups_paid_at_once_are_each_credited_once(desk: Desk) -> None:
+    placed = [await asked(desk, 100 + number) for number in range(24)]
+    for one in placed:
+        await desk.sandbox.play(await desk.start(payment_of(one)))
+    await asyncio.gather(*[desk.finalise(payment_of(one)) for one in placed for _ in range(2)])
+    assert [await balance(desk, one) for one in placed] == [100 + number for number in range(24)]
+    assert await desk.held("unapplied") == 0
+
+
 async def test_money_that_comes_after_the_order_expired_is_still_put_into_the_wallet(desk: Desk) -> None:
     async with desk.db.transaction(desk.principal) as tx:
         await clock.hold(tx, tx.now + timedelta(seconds=1))

@@ -32,7 +32,6 @@ ORDER_MOVES: Mapping[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.EXPIRED: frozenset({OrderStatus.PAID}),
     OrderStatus.REFUNDED: frozenset(),
 }
-PAYABLE = frozenset(status for status, moves in ORDER_MOVES.items() if OrderStatus.PAID in moves)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from vezne.kernel.ids import PREFIXES, parse_id
 from vezne.kernel.jobs import Job, JobCall
 from vezne.kernel.principal import Principal
 from vezne.payments.gateways import Gateways
-from vezne.payments.operations.closing import cancel_at_provider, expire
+from vezne.payments.operations.closing import cancel_at_provider, watch_expiry
 from vezne.payments.operations.polling import poll
 from vezne.payments.operations.receiving import act_on_webhook
 from vezne.payments.operations.refunding import refund_at_provider
@@ -29,7 +29,7 @@ def jobs_on(gateways: Gateways) -> Mapping[str, Job]:
     """
     return {
         "payments.poll": _job(gateways, "attempt", poll, tries_again=True),
-        "payments.expire": _job(gateways, "payment", expire, tries_again=True),
+        "payments.expire": _job(gateways, "payment", watch_expiry, tries_again=True),
         "payments.refund_at_provider": _job(gateways, "refund", refund_at_provider, tries_again=True),
         "payments.cancel_at_provider": _job(gateways, "attempt", cancel_at_provider, tries_again=False),
         "payments.act_on_webhook": _job(gateways, "webhook", act_on_webhook, tries_again=False),

@@ -18,7 +18,7 @@ from vezne.orders.events import (
     OrderStuck,
 )
 from vezne.orders.lines import LINES
-from vezne.orders.models import PAYABLE, Line, Order, OrderStatus
+from vezne.orders.models import ORDER_MOVES, Line, Order, OrderStatus
 from vezne.orders.operations import placing
 
 _log = structlog.get_logger("vezne.orders")
@@ -35,7 +35,7 @@ async def on_payment_succeeded(tx: Tx, event: payments.PaymentSucceeded) -> None
     Paid late, it is given only if every line's kind may be given late.
     """
     order = await queries.lock_order_of_payment(tx, event.payment_id)
-    if order is None or order.status not in PAYABLE:
+    if order is None or OrderStatus.PAID not in ORDER_MOVES[order.status]:
         return
     await queries.mark_paid(tx, order.id)
     await tx.publish(OrderPaid(order_id=order.id, payment_id=event.payment_id))
@@ -106,7 +106,7 @@ async def on_payment_expired(tx: Tx, event: payments.PaymentExpired) -> None:
 
 async def _end(tx: Tx, payment_id: UUID, status: OrderStatus) -> None:
     order = await queries.lock_order_of_payment(tx, payment_id)
-    if order is None or order.status is not OrderStatus.PENDING:
+    if order is None or status not in ORDER_MOVES[order.status]:
         return
     await queries.update_status(tx, order.id, status)
     facts = {OrderStatus.FAILED: OrderFailed, OrderStatus.CANCELLED: OrderCancelled, OrderStatus.EXPIRED: OrderExpired}

@@ -12,7 +12,7 @@ from vezne.kernel.money import Money
 from vezne.orders import queries
 from vezne.orders.events import OrderRefunded
 from vezne.orders.lines import LINES
-from vezne.orders.models import Line, Order, OrderStatus, RefundShare, allocate
+from vezne.orders.models import ORDER_MOVES, Line, Order, OrderStatus, RefundShare, allocate
 from vezne.orders.operations import placing
 
 
@@ -77,7 +77,9 @@ async def on_refund_succeeded(tx: Tx, event: payments.RefundSucceeded) -> None:
     if order is None:
         return
     await queries.end_shares(tx, event.refund_id, "succeeded")
-    if order.refunded_minor < order.total_minor or await queries.shares_are_pending(tx, order.id):
+    if OrderStatus.REFUNDED not in ORDER_MOVES[order.status] or order.refunded_minor < order.total_minor:
+        return
+    if await queries.shares_are_pending(tx, order.id):
         return
     await queries.update_status(tx, order.id, OrderStatus.REFUNDED)
     await tx.publish(OrderRefunded(order_id=order.id))

@@ -28,7 +28,7 @@ async def cancel(tx: Tx, payment_id: UUID) -> Payment:
     refuse_unless_open(asked)
     if asked.status is PaymentStatus.PROCESSING:
         raise PaymentInFlight(payment_id=public_id("pay", payment_id))
-    await queries.update_status(tx, payment_id, PaymentStatus.CANCELLED, error=None)
+    await settling.move(tx, asked, PaymentStatus.CANCELLED)
     for attempt in await queries.select_attempts(tx, [payment_id]):
         if attempt.status in LIVE:
             await tx.enqueue("payments.cancel_at_provider", {"attempt_id": attempt.reference})
@@ -59,21 +59,30 @@ async def cancel_at_provider(db: Database, gateways: Gateways, principal: Princi
     await settling.act_on(db, provider, principal, attempt, seen)
 
 
-async def expire(db: Database, gateways: Gateways, principal: Principal, payment_id: UUID) -> Payment:
-    """End an open payment whose time is over: its live attempt is closed at the provider first; money on its way is waited for.
+async def watch_expiry(db: Database, gateways: Gateways, principal: Principal, payment_id: UUID) -> None:
+    """End the payment when its time is over; before that, or while money is on its way, look again later.
 
-    Called before its time, or while money is on its way, it enqueues itself again. Again afterwards: nothing changes.
-    Raises UnknownPayment, ProviderUnavailable.
+    Of a payment that has ended: nothing. Raises UnknownPayment, ProviderUnavailable.
     """
     async with db.transaction(principal) as tx:
         asked = await settling.payment(tx, payment_id)
-        if asked.status not in OPEN or asked.flag is not None:
+        if asked.status not in OPEN:
+            return
+        wait = min(max(asked.expires_at - tx.now, _SOONEST), _LATEST)
+        await tx.enqueue("payments.expire", {"payment_id": public_id("pay", payment_id)}, after=wait)
+    await expire(db, gateways, principal, payment_id)
+
+
+async def expire(db: Database, gateways: Gateways, principal: Principal, payment_id: UUID) -> Payment:
+    """End an open payment whose time is over: its live attempt is closed at the provider first; money on its way is waited for.
+
+    Before its time, under review, or ended already: nothing changes. Raises UnknownPayment, ProviderUnavailable.
+    """
+    async with db.transaction(principal, read_only=True) as tx:
+        asked = await settling.payment(tx, payment_id)
+        if asked.status not in OPEN or asked.flag is not None or asked.expires_at > tx.now:
             return asked
-        left = asked.expires_at - tx.now
-        await tx.enqueue("payments.expire", {"payment_id": public_id("pay", payment_id)}, after=min(max(left, _SOONEST), _LATEST))
         live = await _live(tx, payment_id)
-    if left > timedelta():
-        return asked
     for attempt in live:
         await cancel_at_provider(db, gateways, principal, attempt.id)
     async with db.transaction(principal) as tx:
@@ -88,7 +97,7 @@ async def _end(tx: Tx, payment_id: UUID) -> Payment:
     asked = await settling.lock(tx, payment_id)
     if asked.status not in OPEN or asked.flag is not None or await _live(tx, payment_id):
         return asked
-    await queries.update_status(tx, payment_id, PaymentStatus.EXPIRED, error=None)
+    await settling.move(tx, asked, PaymentStatus.EXPIRED)
     await tx.publish(PaymentExpired(payment_id=payment_id))
     return await settling.payment(tx, payment_id)
 

@@ -12,7 +12,7 @@ from vezne.kernel.principal import Principal
 from vezne.payments import queries
 from vezne.payments.events import RefundFailed, RefundRequested, RefundSucceeded
 from vezne.payments.gateways import Gateways
-from vezne.payments.models import Flag, PaymentStatus, Refund, RefundStatus, wait_before
+from vezne.payments.models import REFUND_MOVES, Flag, PaymentStatus, Refund, RefundStatus, wait_before
 from vezne.payments.operations import settling
 from vezne.payments.providers.base import (
     Provider,
@@ -125,9 +125,9 @@ async def _ask(provider: Provider, asked: Refund, payment_ref: str) -> ProviderR
 async def _settle(tx: Tx, asked: Refund, provider: str, seen: ProviderRefund) -> None:
     """Book a refund's outcome once, under its payment's lock."""
     await settling.lock(tx, asked.payment_id)
-    if (await _refund(tx, asked.id)).status is not RefundStatus.PENDING:
-        return
     amount, status = asked.amount_minor, RefundStatus(seen.grade.value)
+    if status not in REFUND_MOVES[(await _refund(tx, asked.id)).status]:
+        return
     if seen.amount != Money(amount, asked.currency):
         await queries.mark_flagged(tx, asked.payment_id, Flag.AMOUNT_MISMATCH)
         return

@@ -20,6 +20,7 @@ from vezne.payments.models import (
     MAX_ATTEMPTS,
     OPEN,
     PAYMENT_AT,
+    PAYMENT_MOVES,
     Attempt,
     AttemptStatus,
     Flag,
@@ -48,6 +49,13 @@ async def lock(tx: Tx, payment_id: UUID) -> Payment:
     if found is None:
         raise UnknownPayment(payment_id=public_id("pay", payment_id))
     return found
+
+
+async def move(tx: Tx, asked: Payment, to: PaymentStatus, *, error: str | None = None) -> None:
+    """Move a locked payment; a move that PAYMENT_MOVES does not know is a bug of ours and undoes the transaction."""
+    if to not in PAYMENT_MOVES[asked.status]:
+        raise RuntimeError(f"payment {asked.id} cannot go from {asked.status} to {to}")
+    await queries.update_status(tx, asked.id, to, error=error)
 
 
 async def finalise(db: Database, gateways: Gateways, principal: Principal, payment_id: UUID) -> Payment:
@@ -140,7 +148,7 @@ async def name(tx: Tx, attempt_id: UUID, provider_ref: str, redirect_url: str | 
     if attempt.status is AttemptStatus.STARTING:
         await queries.update_attempt_status(tx, attempt.id, AttemptStatus.PENDING, code=None, ended=False)
         if asked.status in OPEN:
-            await queries.update_status(tx, asked.id, PAYMENT_AT[AttemptStatus.PENDING], error=None)
+            await move(tx, asked, PAYMENT_AT[AttemptStatus.PENDING])
     return asked
 
 
@@ -169,14 +177,14 @@ async def _follow(tx: Tx, asked: Payment, attempt: Attempt, status: AttemptStatu
     declined = status is AttemptStatus.FAILED
     final = declined and attempt.number >= MAX_ATTEMPTS
     to = PaymentStatus.FAILED if final else PAYMENT_AT[status]
-    await queries.update_status(tx, asked.id, to, error=code)
+    await move(tx, asked, to, error=code)
     if declined:
         await tx.publish(PaymentFailed(payment_id=asked.id, attempt_id=attempt.id, failure_code=code or "declined", final=final))
 
 
 async def _take(tx: Tx, asked: Payment, attempt: Attempt, seen: ProviderPayment) -> None:
     """The money is ours: book it, whatever the payment's state; it is lost in none."""
-    twice = asked.status is PaymentStatus.SUCCEEDED
+    twice = PaymentStatus.SUCCEEDED not in PAYMENT_MOVES[asked.status]
     reference = f"attempt:{attempt.id}:captured" if twice else f"payment:{asked.id}:captured"
     entry_id = await book(tx, "payment.captured", attempt.provider, asked.currency, asked.amount_minor, reference)
     await queries.mark_captured(tx, attempt.id, captured=asked.amount_minor, entry_id=entry_id, is_final=not twice)
