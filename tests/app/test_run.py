@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx2
 import psutil
 import pytest
+
 from running import Running, running, vezne, wait_for
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("deployment")]

@@ -22,7 +22,7 @@ def audit(
     as_json: JsonOption = False,
 ) -> None:
     """Recompute the books of every tenant (or of --tenant) and name what is wrong. Exit 0: all right; 1: something is wrong."""
-    with Progress(console=err, disable=as_json, transient=True) as progress:
+    with Progress(console=err, disable=as_json or not err.is_terminal, transient=True) as progress:
         result = run_async(_examine(tenant, progress, everything=everything))
     findings = result["findings"]
     if as_json:

@@ -43,7 +43,7 @@ def backup(
             )
         return made.model_dump(mode="json")
 
-    with Progress(console=err, disable=as_json, transient=True) as progress:
+    with Progress(console=err, disable=as_json or not err.is_terminal, transient=True) as progress:
         manifest = run_async(write(progress))
     show({"file": str(file), **manifest}, as_json=as_json, title="backed up")
 
@@ -62,7 +62,7 @@ def restore(file: Annotated[Path, typer.Argument(help="a file that `backup` wrot
             findings = await _audit(deployment.dsn, progress)
         return {"file": str(file), "migrated": applied, "audit": "clean" if not findings else "wrong", "findings": findings}
 
-    with Progress(console=err, disable=as_json, transient=True) as progress:
+    with Progress(console=err, disable=as_json or not err.is_terminal, transient=True) as progress:
         result = run_async(bring_back(progress))
     show(result, as_json=as_json, title="restored")
     if result["findings"]:

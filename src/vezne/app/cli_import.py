@@ -85,7 +85,7 @@ def grants(
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     begun = time.monotonic()
-    with Progress(*columns, console=err, disable=as_json, transient=True) as progress:
+    with Progress(*columns, console=err, disable=as_json or not err.is_terminal, transient=True) as progress:
         checking = progress.add_task("checking", total=None)
         total = grants_file.check(file)
         progress.remove_task(checking)

@@ -13,13 +13,18 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import vezne
-from vezne.kernel.edge import problem
+from vezne.kernel.edge import refusal_response
+from vezne.kernel.errors import Unavailable
 from vezne.kernel.postgres import ServerUnsafe, check_durability
 
 ALWAYS_ANSWERED = frozenset({"/healthz", "/readyz", "/metrics"})
 PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 _log = structlog.get_logger("vezne.gate")
+
+
+class ServiceNotReady(Unavailable):
+    """The service is not ready: {reason}."""
 
 
 class Gate:
@@ -64,8 +69,7 @@ class GateMiddleware:
         if self.gate.is_open or scope["type"] != "http" or scope["path"] in ALWAYS_ANSWERED:
             await self.app(scope, receive, send)
             return
-        request_id = scope["state"]["request_id"]
-        answer = problem(503, "not_ready", f"The service is not ready: {self.gate.reason}.", request_id, retry_after=1)
+        answer = refusal_response(ServiceNotReady(reason=self.gate.reason, retry_after=1), scope["state"]["request_id"])
         await answer(scope, receive, send)
 
 

@@ -13,10 +13,11 @@ from starlette.requests import Request
 from vezne.app import checks, openapi
 from vezne.app.gate import Gate, GateMiddleware
 from vezne.app.reactions import REACTIONS
-from vezne.app.slices import ROUTERS, open_slices
+from vezne.app.slices import FAST, ROUTERS, open_slices
 from vezne.identity import Authenticator
 from vezne.kernel import edge
 from vezne.kernel.db import Database, open_pool
+from vezne.kernel.fast_lane import FastLane
 from vezne.kernel.http import Edge
 from vezne.kernel.pages import ASSETS_PATH, AssetsNotBuilt, asset_files
 from vezne.kernel.principal import Principal
@@ -48,6 +49,7 @@ def create_app(settings: Settings, *, dsn: str | None = None, db: Database | Non
         app.include_router(router)
     with contextlib.suppress(AssetsNotBuilt):  # a page says so when it is asked for; the API needs none
         app.mount(ASSETS_PATH, asset_files(), name="assets")
+    app.add_middleware(FastLane, routes=FAST)
     app.add_middleware(GateMiddleware, gate=app.state.gate)
     edge.install(app)
     _describe_once(app)

@@ -8,13 +8,16 @@ from fastapi import APIRouter, FastAPI
 from vezne.checkout.api import ROUTERS as CHECKOUT
 from vezne.identity.api import ROUTERS as IDENTITY
 from vezne.kernel.db import Database
+from vezne.kernel.fast_lane import FastRoute
 from vezne.ledger.api import api as ledger_api
 from vezne.orders.api import ROUTERS as ORDERS
 from vezne.payments import Gateways
 from vezne.payments.api import ROUTERS as PAYMENTS
+from vezne.wallets.api import FAST as WALLETS_FAST
 from vezne.wallets.api import ROUTERS as WALLETS
 
 ROUTERS: tuple[APIRouter, ...] = (*IDENTITY, ledger_api, *WALLETS, *PAYMENTS, *ORDERS, *CHECKOUT)
+FAST: tuple[FastRoute, ...] = WALLETS_FAST
 
 
 @asynccontextmanager
