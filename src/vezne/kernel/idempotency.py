@@ -53,8 +53,9 @@ def key_of(request: Request) -> str | None:
 
 def hash_request(request: Request, raw: bytes) -> bytes:
     """What tells one request from another: method, path with query, body."""
-    head = f"{request.method} {request.url.path}?{request.url.query}\n"
-    return hashlib.sha256(head.encode() + raw).digest()
+    scope = request.scope  # `request.url` would put a whole address together and take it apart again
+    head = f"{scope['method']} {scope['path']}?".encode()
+    return hashlib.sha256(b"%b%b\n%b" % (head, scope["query_string"], raw)).digest()
 
 
 async def claim(tx: Tx, key: str, request_hash: bytes) -> StoredAnswer | None:
