@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from desk_fixtures import DECLINED, DELAYED, GOOD, MINUTE, RETURN_URL, Desk, unreached
+from desk_fixtures import DECLINED, DELAYED, GOOD, KEY, MINUTE, RETURN_URL, SECRET, Desk, unreached
 from vezne import payments
 from vezne.kernel import clock
 from vezne.kernel.money import Money
+from vezne.payments.providers.simulated import SimulatedProvider
 
 
 async def test_a_redirect_without_a_webhook_takes_the_money(desk: Desk) -> None:
@@ -275,3 +276,17 @@ async def test_a_client_secret_opens_its_own_payment_only(desk: Desk) -> None:
     assert (await payments.payer(desk.db, secret)).tenant_id == desk.tenant.tenant_id
     with pytest.raises(payments.ClientSecretUnknown):
         await payments.payer(desk.db, forged)
+
+
+async def test_a_provider_that_is_away_does_not_make_the_tries_multiply(desk: Desk) -> None:
+    away = SimulatedProvider(
+        base_url="http://127.0.0.1:9", api_key=KEY, webhook_secret=SECRET, timeout=timedelta(milliseconds=50)
+    )
+    made = await desk.pay()
+    await desk.start(made.id)
+    lost = replace(desk, gateways=replace(desk.gateways, providers={"simulated": away}))
+    for _ in range(3):
+        assert await lost.work("payments.poll", ahead=60 * MINUTE) == 1
+    assert await lost.work("payments.expire", ahead=60 * MINUTE) == 1
+    assert await desk.work("payments.poll", ahead=60 * MINUTE) == 1
+    await away.aclose()

@@ -12,6 +12,7 @@ from vezne.payments.gateways import Gateways
 from vezne.payments.models import LIVE, OPEN, Attempt, AttemptStatus, Payment, PaymentStatus
 from vezne.payments.operations import settling
 from vezne.payments.operations.paying import PaymentInFlight, refuse_unless_open
+from vezne.payments.operations.trying import try_now
 
 _SOONEST, _LATEST = timedelta(minutes=1), timedelta(hours=1)
 _SWEEP = 500
@@ -62,7 +63,7 @@ async def cancel_at_provider(db: Database, gateways: Gateways, principal: Princi
 async def watch_expiry(db: Database, gateways: Gateways, principal: Principal, payment_id: UUID) -> None:
     """End the payment when its time is over; before that, or while money is on its way, look again later.
 
-    Of a payment that has ended: nothing. Raises UnknownPayment, ProviderUnavailable.
+    Of a payment that has ended: nothing. Raises UnknownPayment.
     """
     async with db.transaction(principal) as tx:
         asked = await settling.payment(tx, payment_id)
@@ -70,7 +71,7 @@ async def watch_expiry(db: Database, gateways: Gateways, principal: Principal, p
             return
         wait = min(max(asked.expires_at - tx.now, _SOONEST), _LATEST)
         await tx.enqueue("payments.expire", {"payment_id": public_id("pay", payment_id)}, after=wait)
-    await expire(db, gateways, principal, payment_id)
+    await try_now(public_id("pay", payment_id), expire(db, gateways, principal, payment_id))
 
 
 async def expire(db: Database, gateways: Gateways, principal: Principal, payment_id: UUID) -> Payment:
@@ -105,10 +106,11 @@ async def _end(tx: Tx, payment_id: UUID) -> Payment:
 async def expire_due(db: Database, gateways: Gateways, principal: Principal) -> int:
     """End every payment of the tenant whose time is over by its clock (up to 500); how many were looked at.
 
-    Each payment also has a job of its own in real time; this is for a test clock that was moved.
+    Each payment also has a job of its own in real time; this is for a test clock that was moved. One that cannot be closed just
+    now does not keep the others waiting.
     """
     async with db.transaction(principal, read_only=True) as tx:
         due = await queries.select_due_payments(tx, _SWEEP)
     for payment_id in due:
-        await expire(db, gateways, principal, payment_id)
+        await try_now(public_id("pay", payment_id), expire(db, gateways, principal, payment_id))
     return len(due)

@@ -8,13 +8,11 @@ from vezne.payments import queries
 from vezne.payments.gateways import Gateways
 from vezne.payments.models import wait_before
 from vezne.payments.operations import settling
+from vezne.payments.operations.trying import try_now
 
 
 async def poll(db: Database, gateways: Gateways, principal: Principal, attempt_id: UUID) -> None:
-    """Look a live attempt up; the next look is enqueued beforehand, each later than the last. Of an ended one: nothing.
-
-    Raises ProviderUnavailable.
-    """
+    """Look a live attempt up; the next look is enqueued beforehand, each later than the last. Of an ended one: nothing."""
     async with db.transaction(principal) as tx:
         polls = await queries.update_polls(tx, attempt_id)
         if polls is None:
@@ -25,4 +23,4 @@ async def poll(db: Database, gateways: Gateways, principal: Principal, attempt_i
         await tx.enqueue(
             "payments.poll", {"attempt_id": attempt.reference}, after=wait_before(polls + 1), dedupe=f"{attempt_id}:{polls}"
         )
-    await settling.look_up(db, gateways, principal, attempt)
+    await try_now(attempt.reference, settling.look_up(db, gateways, principal, attempt))

@@ -2,8 +2,6 @@
 
 from uuid import UUID
 
-import structlog
-
 from vezne.kernel.db import Database, Tx
 from vezne.kernel.errors import Conflict, NotFound
 from vezne.kernel.ids import new_id, public_id
@@ -12,18 +10,16 @@ from vezne.kernel.principal import Principal
 from vezne.payments import queries
 from vezne.payments.events import RefundFailed, RefundRequested, RefundSucceeded
 from vezne.payments.gateways import Gateways
-from vezne.payments.models import REFUND_MOVES, Flag, PaymentStatus, Refund, RefundStatus, wait_before
+from vezne.payments.models import REFUND_MOVES, Attempt, Flag, PaymentStatus, Refund, RefundStatus, wait_before
 from vezne.payments.operations import settling
+from vezne.payments.operations.trying import try_now
 from vezne.payments.providers.base import (
     Provider,
     ProviderRefund,
     ProviderRefused,
-    ProviderUnavailable,
     RefundGrade,
     RefundRequest,
 )
-
-_log = structlog.get_logger("vezne.payments")
 
 
 class UnknownRefund(NotFound):
@@ -95,13 +91,13 @@ async def refund_at_provider(db: Database, gateways: Gateways, principal: Princi
         )
     if attempt is None or attempt.provider_ref is None:
         raise UnknownRefund(refund_id=found.reference)
-    try:
-        seen = await _ask(gateways.provider(attempt.provider), found, attempt.provider_ref)
-    except ProviderUnavailable as error:
-        _log.warning("refund waits for its provider", refund=found.reference, reason=error.detail)
-        return
+    await try_now(found.reference, _ask_and_settle(db, gateways.provider(attempt.provider), principal, found, attempt))
+
+
+async def _ask_and_settle(db: Database, provider: Provider, principal: Principal, asked: Refund, attempt: Attempt) -> None:
+    seen = await _ask(provider, asked, attempt.provider_ref or "")
     async with db.transaction(principal) as tx:
-        await _settle(tx, found, attempt.provider, seen)
+        await _settle(tx, asked, attempt.provider, seen)
 
 
 async def _refund(tx: Tx, refund_id: UUID) -> Refund:
