@@ -1,62 +1,57 @@
-"""A refusal is one class: name, text, status, field."""
-
-import json
+"""A refusal is one class, which says its code, its status and its sentence."""
 
 import pytest
 
-from vezne.kernel import errors
-from vezne.kernel.edge import refusal_response
-from vezne.kernel.errors import Conflict, Invalid, RateLimited, Refusal, Unauthenticated
+from vezne.kernel.errors import Conflict, Invalid, NotFound, Refusal
 
 pytestmark = pytest.mark.unit
 
 
-class CupEmpty(Conflict):
-    """Cup {cup_id} holds {available}, less than {asked}."""
+class PurseTooLight(Conflict):
+    """Purse {purse} holds {held}, less than {asked}."""
 
 
-class OldCupEmpty(CupEmpty):
-    """Cup {cup_id} is empty."""
+class HTTPBodyOdd(Invalid):
+    """The body is odd."""
+
+
+class OldName(NotFound):
+    """There is no such order."""
 
     documented_code = "PAY001"
 
 
-def body_of(refusal: Refusal) -> dict[str, object]:
-    body: dict[str, object] = json.loads(bytes(refusal_response(refusal, "req_12345678").body))
-    return body
+def every_refusal(kind: type[Refusal] = Refusal) -> list[type[Refusal]]:
+    return [kind, *(deeper for child in kind.__subclasses__() for deeper in every_refusal(child))]
 
 
-def test_the_name_gives_the_code_and_the_docstring_the_words() -> None:
-    refusal = CupEmpty(cup_id="cup_1", available=5, asked=9)
-    assert CupEmpty.code() == "cup_empty"
-    assert refusal.detail == "Cup cup_1 holds 5, less than 9."
-    assert refusal.errors() == []
-    assert body_of(refusal) == {"detail": refusal.detail, "code": "cup_empty", "errors": [], "request_id": "req_12345678"}
+def test_the_name_is_the_code_and_the_docstring_the_sentence() -> None:
+    refused = PurseTooLight(purse="pur_1", held=5, asked=9)
+    assert PurseTooLight.code() == "purse_too_light"
+    assert refused.detail == str(refused) == "Purse pur_1 holds 5, less than 9."
+    assert refused.status == 409
+    assert refused.facts == {"purse": "pur_1", "held": 5, "asked": 9}
 
 
-def test_a_refusal_names_its_field() -> None:
-    refusal = Invalid(loc=("body", "amount_minor"))
-    assert body_of(refusal)["errors"] == [{"loc": ["body", "amount_minor"], "msg": refusal.detail, "type": "invalid"}]
+def test_a_refusal_without_a_place_names_no_field() -> None:
+    assert HTTPBodyOdd().errors() == []
 
 
-def test_a_documented_code_takes_the_place_of_ours() -> None:
-    assert body_of(OldCupEmpty(cup_id="cup_1"))["code"] == "PAY001"
+def test_a_refusal_with_a_place_names_the_field() -> None:
+    refused = HTTPBodyOdd(loc=("body", "lines", 3))
+    assert refused.errors() == [{"loc": ["body", "lines", 3], "msg": "The body is odd.", "type": refused.code()}]
 
 
-def test_words_of_the_caller_are_not_a_template() -> None:
-    assert CupEmpty(cup_id="{asked.__class__}", available=0, asked=1).detail.startswith("Cup {asked.__class__} holds")
+def test_braces_in_a_fact_are_only_braces() -> None:
+    assert "{held.__class__}" in PurseTooLight(purse="{held.__class__}", held=1, asked=2).detail
 
 
-def test_a_refusal_says_when_to_come_back() -> None:
-    response = refusal_response(RateLimited(retry_after_seconds=7, retry_after=7), "req_12345678")
-    assert (response.status_code, response.headers["Retry-After"]) == (429, "7")
-
-
-def test_a_401_says_how_to_ask() -> None:
-    assert refusal_response(Unauthenticated(), "req_12345678").headers["WWW-Authenticate"].startswith("Bearer")
-
-
-@pytest.mark.parametrize("kind", [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Refusal)])
-def test_every_kind_of_refusal_is_an_answer(kind: type[Refusal]) -> None:
-    assert 400 <= kind.status < 600
-    assert kind.__doc__
+def test_every_refusal_has_a_sentence_and_a_code_of_one_status() -> None:
+    kinds = [kind for kind in every_refusal() if kind.__module__.startswith("vezne.")]
+    for kind in kinds:
+        assert (kind.__doc__ or "").strip().endswith((".", "?", "`.")), kind
+        assert kind.__doc__ != (kind.__mro__[1].__doc__ or ""), kind
+        assert 400 <= kind.status <= 503, kind
+    by_code = {kind.code(): kind for kind in kinds}
+    for kind in kinds:
+        assert kind.status == by_code[kind.code()].status, f"{kind} and {by_code[kind.code()]} share a code"
