@@ -78,7 +78,7 @@ def parse_json(raw: bytes) -> Any:  # noqa: ANN401 - JSON is anything until a mo
     Raises BodyNotJson, BodyTooDeep, FieldTwice, TextUnstorable, CardNumberRefused; the last two name the field.
     """
     try:
-        value = json.loads(raw.decode(), object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_integer)
+        value = _DECODER.decode(raw.decode())
     except RecursionError:
         raise BodyTooDeep(limit=MAX_DEPTH) from None
     except ValueError as error:
@@ -109,6 +109,9 @@ def _integer(digits: str) -> int:
     if len(digits) > _MAX_DIGITS:
         raise BodyNotJson(reason=f"a number of more than {_MAX_DIGITS} digits")
     return int(digits)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_integer)
 
 
 def _inspect(value: object, loc: tuple[str | int, ...]) -> None:

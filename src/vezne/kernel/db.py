@@ -23,6 +23,8 @@ from vezne.kernel.ids import new_id
 from vezne.kernel.principal import Principal
 
 SERVICE_ROLE = "vezne_service"
+ANSWER_GRACE = timedelta(seconds=2)
+"""How much longer than its time-out a statement's answer is waited for, before the connection is taken for lost."""
 
 _GONE = (
     asyncpg.PostgresConnectionError,
@@ -33,6 +35,18 @@ _GONE = (
     TimeoutError,
 )
 _BUSY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+_SELECT_CLOCK = "SELECT held_at FROM clocks WHERE tenant_id = $1"
+_SELECT_CLOCK_AND_STORED = """
+    SELECT clocks.held_at, stored.key, stored.request_hash, stored.status, stored.body
+    FROM (SELECT $1::bigint AS tenant_id) AS tenant
+    LEFT JOIN clocks ON clocks.tenant_id = tenant.tenant_id
+    LEFT JOIN idempotency_keys AS stored ON stored.tenant_id = $1 AND stored.key = ANY ($2::text[])"""
+
+_INSERT_EVENTS = """
+    INSERT INTO events (tenant_id, occurred_at, actor, id, type, subject, payload, request_id)
+    SELECT $1, $2, $3, fact.* FROM unnest($4::uuid[], $5::text[], $6::text[], $7::jsonb[], $8::text[]) AS fact"""
 
 
 class DatabaseUnavailable(Unavailable):
@@ -54,6 +68,7 @@ async def open_pool(dsn: str, *, size: int = 10, statement_timeout: timedelta = 
         dsn,
         min_size=0,  # a process starts without its database, and asks again at each request
         max_size=size,
+        command_timeout=(statement_timeout + ANSWER_GRACE).total_seconds(),  # a link that died without a word is noticed
         reset=_nothing_to_reset,
         server_settings={
             "role": SERVICE_ROLE,
@@ -78,6 +93,7 @@ class Tx:
     principal: Principal
     now: datetime
     reactions: Reactions
+    stored: Sequence[Record] = ()
     _events: list[tuple[UUID, Event, str | None]] = field(default_factory=list)
     _jobs: list[jobs.JobCall] = field(default_factory=list)
 
@@ -135,28 +151,25 @@ class Tx:
 
     async def flush(self) -> None:
         """Write the events and jobs gathered so far; `Database.transaction` does so before it commits."""
-        events, self._events = self._events, []
         calls, self._jobs = self._jobs, []
-        if events:
-            await self._insert_events(events)
+        if self._events:
+            await self.execute(_INSERT_EVENTS, *self.take_events())
         if calls:
             await jobs.enqueue(self.connection, calls)
 
-    async def _insert_events(self, events: list[tuple[UUID, Event, str | None]]) -> None:
+    def take_events(self) -> tuple[object, ...]:
+        """The events gathered so far, as arguments of a statement that writes them, for whoever does so in place of `flush`."""
+        events, self._events = self._events, []
         encode = msgspec.json.encode
-        await self.execute(
-            """INSERT INTO events (tenant_id, id, type, subject, payload, actor, request_id, occurred_at)
-               SELECT $1, fact.id, fact.type, fact.subject, fact.payload, $7, fact.request_id, $8
-               FROM unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::text[])
-                    AS fact (id, type, subject, payload, request_id)""",
+        return (
             self.tenant_id,
+            self.now,
+            self.principal.actor,
             [id_ for id_, _, _ in events],
             [event.type for _, event, _ in events],
             [event.subject() for _, event, _ in events],
             [encode(event.payload()).decode() for _, event, _ in events],
             [request_id for _, _, request_id in events],
-            self.principal.actor,
-            self.now,
         )
 
 
@@ -168,16 +181,22 @@ class Database:
     reactions: Reactions = field(default_factory=Reactions)
 
     @asynccontextmanager
-    async def transaction(self, principal: Principal, *, read_only: bool = False) -> AsyncIterator[Tx]:
+    async def transaction(self, principal: Principal, *, read_only: bool = False, keys: Sequence[str] = ()) -> AsyncIterator[Tx]:
         """One transaction: committed when the block ends, undone when it raises.
 
+        What is stored under the idempotency `keys` is read along with the tenant's clock, in one round trip: `tx.stored`.
         Raises DatabaseUnavailable when the database cannot be reached: whether a commit that was under way took place is then
         unknown, and the idempotency key of the request tells. Raises Busy when a lock was not to be had in time.
         """
         try:
             async with self.pool.acquire(timeout=5) as connection, connection.transaction(readonly=read_only):
-                held_at = await connection.fetchval("SELECT held_at FROM clocks WHERE tenant_id = $1", principal.tenant_id)
-                tx = Tx(connection, principal, held_at or clock.real_now(), self.reactions)
+                stored: list[Record] = []
+                if keys:
+                    read = await connection.fetch(_SELECT_CLOCK_AND_STORED, principal.tenant_id, keys)
+                    held_at, stored = read[0]["held_at"], [row for row in read if row["key"] is not None]
+                else:
+                    held_at = await connection.fetchval(_SELECT_CLOCK, principal.tenant_id)
+                tx = Tx(connection, principal, held_at or clock.real_now(), self.reactions, stored)
                 yield tx
                 await tx.flush()
         except _BUSY as error:

@@ -39,8 +39,7 @@ class Event:
 
     def payload(self) -> dict[str, Any]:
         """The event's fields as they are stored and sent."""
-        values = ((item.name, getattr(self, item.name)) for item in fields(self))
-        return {name: _plain(name, value) for name, value in values}
+        return {item.name: _plain(item.name, getattr(self, item.name)) for item in fields(self)}
 
     def subject(self) -> str:
         """The public id of the thing this event is about."""
@@ -48,6 +47,8 @@ class Event:
 
 
 def _plain(name: str, value: object) -> object:
+    if isinstance(value, int | str):
+        return value
     if isinstance(value, UUID):
         return shown(name, value)
     isoformat = getattr(value, "isoformat", None)

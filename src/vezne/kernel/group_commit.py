@@ -14,7 +14,7 @@ import asyncpg
 
 from vezne.kernel.db import Busy, Database, DatabaseUnavailable, Tx
 from vezne.kernel.errors import Refusal
-from vezne.kernel.idempotency import HEADER, IdempotencyKeyReused, StoredAnswer, insert_answered, select_stored
+from vezne.kernel.idempotency import HEADER, IdempotencyKeyReused, StoredAnswer, answers_in, insert_answered
 from vezne.kernel.principal import Principal
 
 LARGEST_BATCH = 512
@@ -146,9 +146,9 @@ class GroupCommit(Generic[Work]):
 
     async def _attempt(self, batch: Sequence[_Call[Work]]) -> Sequence[Answer | Refusal]:
         """One transaction over the batch; what is answered stands, for the transaction has committed."""
-        async with self._db.transaction(batch[0].principal) as tx:
-            keys = [call.key for call in batch if call.key is not None]
-            stored = await select_stored(tx, keys) if keys else {}
+        keys = [call.key for call in batch if call.key is not None]
+        async with self._db.transaction(batch[0].principal, keys=keys) as tx:
+            stored = answers_in(tx.stored)
             fresh = [call for call in batch if call.key is None or call.key not in stored]
             done = iter(await self._apply(tx, [call.work for call in fresh])) if fresh else iter(())
             answers = [next(done) if call.key not in stored else _replay(call, stored) for call in batch]

@@ -7,8 +7,10 @@ success are kept: a refusal has left nothing behind, and the same key may be tri
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from asyncpg import Record
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,6 +20,18 @@ from vezne.kernel.errors import Invalid, Malformed
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?", re.ASCII)
+
+
+_INSERT_EVENTS_AND_ANSWERS = """
+    WITH told AS (
+        INSERT INTO events (tenant_id, occurred_at, actor, id, type, subject, payload, request_id)
+        SELECT $1, $2, $3, fact.* FROM unnest($4::uuid[], $5::text[], $6::text[], $7::jsonb[], $8::text[]) AS fact
+    ), kept AS (
+        INSERT INTO idempotency_keys (tenant_id, created_at, key, request_hash, status, body)
+        SELECT $1, $2, answer.* FROM unnest($9::text[], $10::bytea[], $11::smallint[], $12::bytea[]) AS answer
+        ON CONFLICT (tenant_id, key) DO NOTHING RETURNING 1
+    )
+    SELECT count(*) FROM kept"""
 
 
 class IdempotencyKeyMalformed(Malformed):
@@ -90,22 +104,26 @@ async def select_stored(tx: Tx, keys: list[str]) -> dict[str, StoredAnswer]:
         tx.tenant_id,
         keys,
     )
+    return answers_in(rows)
+
+
+def answers_in(rows: Iterable[Record]) -> dict[str, StoredAnswer]:
+    """Stored answers by key, from rows such as `tx.stored`."""
     return {row["key"]: StoredAnswer(row["request_hash"], row["status"], row["body"]) for row in rows}
 
 
 async def insert_answered(tx: Tx, answers: dict[str, StoredAnswer]) -> bool:
-    """Store many keys with their answers at once, in key order; False when another transaction has one of them already."""
+    """Store many keys with their answers at once, in key order; False when another transaction has one of them already.
+
+    The transaction's events are written in the same statement: a round trip less for each batch.
+    """
     keys = sorted(answers)
-    inserted = await tx.execute(
-        """INSERT INTO idempotency_keys (tenant_id, key, request_hash, status, body, created_at)
-           SELECT $1, answer.*, $6
-           FROM unnest($2::text[], $3::bytea[], $4::smallint[], $5::bytea[]) AS answer (key, request_hash, status, body)
-           ON CONFLICT (tenant_id, key) DO NOTHING""",
-        tx.tenant_id,
+    inserted = await tx.fetchval(
+        _INSERT_EVENTS_AND_ANSWERS,
+        *tx.take_events(),
         keys,
         [answers[key].request_hash for key in keys],
         [answers[key].status for key in keys],
         [answers[key].body for key in keys],
-        tx.now,
     )
-    return inserted == len(keys)
+    return bool(inserted == len(keys))

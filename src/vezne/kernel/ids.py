@@ -1,6 +1,7 @@
 """Identifiers: UUIDv7 inside, prefixed and readable outside (`wal_01h455vb4pex5vsknk084sn02q`)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 import uuid_utils
@@ -55,6 +56,7 @@ def shown(field: str, value: UUID) -> str:
     return public_id(PREFIXES[field.removesuffix("_id")], value)
 
 
+@lru_cache(maxsize=10_000)  # the same wallets come again and again, and reading one costs more than the rest of a path
 def parse_id(prefix: str, text: str) -> UUID:
     """The identifier behind `text`; one of another kind, or no identifier at all, is UnknownId, as a foreign one would be."""
     try:
