@@ -16,7 +16,7 @@ from vezne.app.reactions import REACTIONS
 from vezne.app.slices import FAST, ROUTERS, open_slices
 from vezne.identity import Authenticator
 from vezne.kernel import edge
-from vezne.kernel.db import Database, open_pool
+from vezne.kernel.db import ANSWER_WITHIN, Database, open_pool
 from vezne.kernel.fast_lane import FastLane
 from vezne.kernel.http import Edge
 from vezne.kernel.pages import ASSETS_PATH, AssetsNotBuilt, asset_files
@@ -67,7 +67,8 @@ def _lifespan(dsn: str | None, given: Database | None) -> Callable[[FastAPI], An
             return
         if dsn is None:
             raise ValueError("create_app needs a database: db or dsn")
-        db = Database(await open_pool(dsn, size=app.state.settings.pool_size), REACTIONS)
+        pool = await open_pool(dsn, size=app.state.settings.pool_size, answer_within=ANSWER_WITHIN)
+        db = Database(pool, REACTIONS)
         _stand_on(app, db)
         async with open_slices(app, db):
             watch = asyncio.create_task(gate.watch(dsn), name="gate")

@@ -25,7 +25,7 @@ from vezne.app.gate import Gate
 from vezne.app.jobs import open_jobs
 from vezne.app.reactions import REACTIONS
 from vezne.app.schedule import SCHEDULE, Scheduled
-from vezne.kernel.db import SERVICE_ROLE, Database, open_pool
+from vezne.kernel.db import ANSWER_WITHIN, SERVICE_ROLE, Database, open_pool
 from vezne.kernel.jobs import QUEUE_SETTINGS, Job, JobCall
 from vezne.kernel.settings import Settings
 from vezne.kernel.telemetry import JOB_SECONDS, JOBS_DONE
@@ -48,7 +48,7 @@ async def work(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
     await _either(gate.watch(dsn), stop)
     if stop.is_set():
         return
-    pool = await open_pool(dsn, size=settings.pool_size)
+    pool = await open_pool(dsn, size=settings.pool_size, answer_within=ANSWER_WITHIN)
     try:
         db = Database(pool, REACTIONS)
         async with open_jobs(settings) as jobs:

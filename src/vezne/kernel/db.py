@@ -23,8 +23,9 @@ from vezne.kernel.ids import new_id
 from vezne.kernel.principal import Principal
 
 SERVICE_ROLE = "vezne_service"
-ANSWER_GRACE = timedelta(seconds=2)
-"""How much longer than its time-out a statement's answer is waited for, before the connection is taken for lost."""
+STATEMENT_TIMEOUT = timedelta(seconds=30)
+ANSWER_WITHIN = STATEMENT_TIMEOUT + timedelta(seconds=2)
+"""How long a service waits for a statement's answer: after that the connection is lost, whatever its other end thinks."""
 
 _GONE = (
     asyncpg.PostgresConnectionError,
@@ -61,14 +62,19 @@ class Busy(Conflict):
     """Another request is working on the same thing; send the same request again."""
 
 
-async def open_pool(dsn: str, *, size: int = 10, statement_timeout: timedelta = timedelta(seconds=30)) -> asyncpg.Pool:
-    """A pool of at most `size` connections in the service's role, which may not change what is immutable."""
+async def open_pool(
+    dsn: str, *, size: int = 10, statement_timeout: timedelta = STATEMENT_TIMEOUT, answer_within: timedelta | None = None
+) -> asyncpg.Pool:
+    """A pool of at most `size` connections in the service's role, which may not change what is immutable.
+
+    With `answer_within`, a connection that died without a word is noticed after so long; not for work that takes its time.
+    """
     milliseconds = str(statement_timeout // timedelta(milliseconds=1))
     return await asyncpg.create_pool(
         dsn,
         min_size=0,  # a process starts without its database, and asks again at each request
         max_size=size,
-        command_timeout=(statement_timeout + ANSWER_GRACE).total_seconds(),  # a link that died without a word is noticed
+        command_timeout=None if answer_within is None else answer_within.total_seconds(),
         reset=_nothing_to_reset,
         server_settings={
             "role": SERVICE_ROLE,
