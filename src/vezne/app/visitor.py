@@ -27,12 +27,15 @@ class _Forms(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[Form] = []
+        self.links: list[str] = []
         self._open = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Collect forms, their inputs and their buttons."""
+        """Collect links, and forms with their inputs and buttons."""
         given = {name: value or "" for name, value in attrs}
-        if tag == "form":
+        if tag == "a":
+            self.links.append(given.get("href", ""))
+        elif tag == "form":
             self.forms.append(Form(given.get("action", ""), given.get("method", "get").lower()))
             self._open = True
         elif self._open and tag == "input" and given.get("name"):
@@ -52,6 +55,7 @@ class Page:
 
     url: str
     forms: list[Form]
+    links: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,9 @@ class Visitor:
                 )
             if ("answer", "approve") in form.buttons:
                 return await self._follow(await self._send(page, form, {"answer": "approve"}), checkout_url)
+        for link in page.links:  # a declined card ends on a page that only leads back
+            if link.startswith(_way_back(checkout_url)):
+                return link
         raise PageUnexpected(f"{PageUnexpected.__doc__} It is {page.url}.")
 
     async def _open(self, url: str) -> Page:
@@ -95,7 +102,7 @@ class Visitor:
             if not response.is_redirect:
                 return self._read(response)
             there = urljoin(str(response.url), response.headers["location"])
-            if there.startswith(f"{checkout_url.partition('?')[0]}/return"):
+            if there.startswith(_way_back(checkout_url)):
                 return there
             response = await self.client.get(there)
         raise PageUnexpected(f"{PageUnexpected.__doc__} It redirects without end.")
@@ -105,4 +112,8 @@ class Visitor:
             raise PageUnexpected(f"{PageUnexpected.__doc__} {response.url} answered {response.status_code}.")
         forms = _Forms()
         forms.feed(response.text)
-        return Page(str(response.url), forms.forms)
+        return Page(str(response.url), forms.forms, forms.links)
+
+
+def _way_back(checkout_url: str) -> str:
+    return f"{checkout_url.partition('?')[0]}/return"
