@@ -4,6 +4,8 @@
 its caller's transaction; one that takes `db` opens short ones and waits on the network only between them.
 """
 
+import itertools
+import os
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -91,6 +93,9 @@ async def _nothing_to_reset(_connection: Connection) -> None:
     """Sessions carry no state of their own here; the default reset costs a round trip a transaction."""
 
 
+_turns = itertools.count(os.getpid())
+
+
 @dataclass(slots=True)
 class Tx:
     """An open transaction of one tenant by one actor, at one moment of the tenant's clock."""
@@ -102,6 +107,8 @@ class Tx:
     stored: Sequence[Record] = ()
     _events: list[tuple[UUID, Event, str | None]] = field(default_factory=list)
     _jobs: list[jobs.JobCall] = field(default_factory=list)
+    turn: int = field(default_factory=_turns.__next__)
+    """Which of its process's transactions this is: what may be spread over many rows is spread by it."""
 
     @property
     def tenant_id(self) -> int:
@@ -146,6 +153,18 @@ class Tx:
                 await self.enqueue(name, ids)
             for reaction in self.reactions.now.get(type(event), ()):
                 await reaction(self, event)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """A part that may fail alone: when the block raises, its rows, events and jobs are undone and the rest stands."""
+        events, calls = len(self._events), len(self._jobs)
+        try:
+            async with self.connection.transaction():
+                yield
+        except BaseException:
+            del self._events[events:]
+            del self._jobs[calls:]
+            raise
 
     async def enqueue(
         self, name: str, payload: dict[str, str] | None = None, *, after: timedelta = timedelta(), dedupe: str | None = None

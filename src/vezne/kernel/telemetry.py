@@ -23,7 +23,7 @@ JOB_SECONDS = Histogram(
 
 _SECRET_NAMES = re.compile(r"secret|token|password|authorization|cookie|api_key|signature|card|cvc|cvv", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
-    r"\b(?:\w+_)?(?:sk|pk|rk)_(?:test|live)_\w+|whsec_[0-9A-Za-z+/=_-]+|sim_sk_\w+"
+    r"\b(?:\w+_)?(?:sk|pk|rk)_(?:test|live)_\w+|whsec_[0-9A-Za-z+/=_-]+|sim_sk_\w+|(?<=_secret_)[0-9A-Za-z_-]+"
     r"|\b(?i:bearer)\s+[^\s'\",]+|\bBasic\s+[0-9A-Za-z+/]{8,}=*|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)|(?<!\d)\d(?:[ .-]{0,3}\d){12,}"
 )
 _PLAIN = (bool, int, float, type(None))

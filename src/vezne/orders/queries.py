@@ -1,7 +1,6 @@
 """SQL of orders and their lines."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
@@ -22,13 +21,6 @@ def _line(row: Record) -> Line:
     facts = {name: value for name, value in row.items() if name != "tenant_id"}
     facts["details"] = msgspec.json.decode(facts["details"])
     return Line(**facts)
-
-
-@asynccontextmanager
-async def savepoint(tx: Tx) -> AsyncIterator[None]:
-    """What is written inside is undone when it raises, and only that."""
-    async with tx.connection.transaction():
-        yield
 
 
 async def insert_order(tx: Tx, order: Order) -> None:

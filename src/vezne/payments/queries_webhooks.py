@@ -61,7 +61,7 @@ async def select_webhook_by_event(tx: Tx, provider: str, event_id: str) -> Inbou
 async def mark_believed(tx: Tx, webhook_id: UUID, notice: WebhookNotice) -> bool:
     """The first of its event, and what it is about; False, and nothing done, when another webhook brought the event before."""
     try:
-        async with tx.connection.transaction():
+        async with tx.savepoint():
             await tx.execute(
                 """UPDATE inbound_webhooks
                    SET signature_valid = true, event_id = $3, type = $4, provider_ref = $5, outcome = 'waiting'

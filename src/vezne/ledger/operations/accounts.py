@@ -1,7 +1,5 @@
 """Accounts: opening them, reading them, saying what they take."""
 
-import itertools
-import os
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -9,7 +7,6 @@ from vezne.kernel.db import Tx
 from vezne.ledger import queries
 from vezne.ledger.models import STRIPES, AccountId, AccountMissing, AccountSpec, AccountState, TrialLine
 
-_turn = itertools.count(os.getpid())
 _house: dict[tuple[int, str, str, int], AccountId] = {}
 
 
@@ -20,12 +17,14 @@ async def open_accounts(tx: Tx, specs: Sequence[AccountSpec]) -> list[AccountId]
 
 
 async def house_account(tx: Tx, code: str, currency: str) -> AccountId:
-    """One of the rows over which the house account `code` is spread, in turn; made when first needed, without a floor.
+    """One of the rows over which the house account `code` is spread; made when first needed, without a floor.
+
+    A transaction has the same stripe of every house account, the next transaction the next one.
 
     A house account stands on the other side of every customer's posting; spread over STRIPES rows it is never the row on
     which payments queue. Its balance is the sum of them.
     """
-    stripe = next(_turn) % STRIPES
+    stripe = tx.turn % STRIPES
     key = (tx.tenant_id, code, currency, stripe)
     cached = _house.get(key)
     if cached is not None:

@@ -74,7 +74,7 @@ async def _apply(tx: Tx, line: Line) -> str | None:
     if not line.owed.minor:
         return None
     try:
-        async with queries.savepoint(tx):
+        async with tx.savepoint():
             await LINES[line.kind].fulfil(tx, line, line.owed, public_id("oli", line.id))
             await queries.update_line(tx, line.id, applied=line.owed.minor)
     except Refusal as refusal:
