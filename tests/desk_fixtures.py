@@ -225,7 +225,7 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
         api_key=KEY,
         webhook_secret=SECRET,
         retry_delays=tuple(timedelta(milliseconds=ms) for ms in (50, 100, 200, 400)),
-        delayed_success=timedelta(milliseconds=300),
+        delayed_success=timedelta(milliseconds=1500),
     )
     async with (
         running(settings) as url,
