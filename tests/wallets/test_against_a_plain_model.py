@@ -100,6 +100,13 @@ class WalletsMachine(RuleBasedStateMachine):
         if done is not None and expected is not None:
             self.debits.append((done.id, expected))
 
+    @rule(which=PICK)
+    def debit_all_that_is_not_held(self, which: int) -> None:
+        """Too much wherever some of it has lapsed."""
+        _, model, _ = self.pick(which)
+        if model.balance > model.held:
+            self.debit(which, model.balance - model.held)
+
     @rule(which=PICK, amounts=st.lists(AMOUNTS, min_size=2, max_size=6))
     def several_in_one_batch(self, which: int, amounts: list[int]) -> None:
         id_, model, currency = self.pick(which)
