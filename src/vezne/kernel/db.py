@@ -32,6 +32,7 @@ ANSWER_WITHIN = STATEMENT_TIMEOUT + timedelta(seconds=2)
 _GONE = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a server killed while it greets leaves asyncpg's connection in a state it does not expect
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     OSError,
