@@ -86,7 +86,12 @@ async def advance(tx: "Tx", to: datetime) -> datetime:
 
 
 async def release(tx: "Tx") -> datetime:
-    """Let the tenant's clock run again in real time. Refused with ClockGoesBack while it stands ahead of real time."""
+    """Let the tenant's clock run again in real time. Refused with ClockGoesBack while it stands ahead of real time.
+
+    Raises ClockOfLiveTenant.
+    """
+    if tx.principal.livemode:
+        raise ClockOfLiveTenant
     now = real_now()
     if tx.now > now:
         raise ClockGoesBack(now=tx.now.isoformat(), asked=now.isoformat())
