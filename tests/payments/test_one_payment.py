@@ -56,7 +56,7 @@ async def test_delayed_money_is_processing_until_it_is_there(desk: Desk) -> None
     async with desk.db.transaction(desk.principal) as tx:
         with pytest.raises(payments.PaymentInFlight):
             await payments.cancel(tx, made.id)
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(2)
     assert (await deaf.finalise(made.id)).status == "succeeded"
 
 
