@@ -30,7 +30,10 @@ async def healthz() -> JSONResponse:
 
 @api.get("/readyz", include_in_schema=False)
 async def readyz(request: Request) -> JSONResponse:
-    """The process can serve: its database is there, safe and migrated. 503 with the reason otherwise."""
+    """The process can serve: its database is there, safe and migrated. 503 with the reason otherwise.
+
+    The header Vezne-Process tells which of several processes on one port has answered.
+    """
     gate: Gate = request.app.state.gate
     reason = gate.reason
     if gate.is_open:
@@ -40,9 +43,10 @@ async def readyz(request: Request) -> JSONResponse:
                 await connection.fetchval("SELECT 1", timeout=5)
         except DatabaseUnavailable:
             reason = "the database cannot be reached"
+    process = {"Vezne-Process": str(os.getpid())}
     if reason is None:
-        return JSONResponse({"status": "ready"})
-    return JSONResponse({"status": "not ready", "reason": reason}, 503, {"Retry-After": "1"})
+        return JSONResponse({"status": "ready"}, headers=process)
+    return JSONResponse({"status": "not ready", "reason": reason}, 503, {"Retry-After": "1", **process})
 
 
 @api.get("/metrics", include_in_schema=False)

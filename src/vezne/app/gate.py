@@ -18,8 +18,10 @@ from vezne.kernel.errors import Unavailable
 from vezne.kernel.postgres import ServerUnsafe, check_durability
 
 ALWAYS_ANSWERED = frozenset({"/healthz", "/readyz", "/metrics"})
+UNREACHABLE, NOT_MIGRATED = "the database cannot be reached", "the database is not migrated"
 PAUSE = 0.1
-LONGEST_PAUSE = 2.0
+LONGEST_PAUSE = 0.5
+WORTH_TELLING_AFTER = 5.0
 _log = structlog.get_logger("vezne.gate")
 
 
@@ -44,13 +46,14 @@ class Gate:
 
     async def watch(self, dsn: str) -> None:
         """Try the database until it is fit, then open."""
-        pause = PAUSE
+        pause, begun, told = PAUSE, asyncio.get_running_loop().time(), ""
         while not self.is_open:
             reason = await unfit(dsn)
             if reason is None:
                 self.open()
                 return
-            if reason != self.reason and pause == LONGEST_PAUSE:  # the first moments of a start are nobody's concern
+            if reason != told and asyncio.get_running_loop().time() - begun > WORTH_TELLING_AFTER:
+                told = reason
                 _log.warning("not_ready", reason=reason)
             self.reason = reason
             await asyncio.sleep(pause)
@@ -78,17 +81,17 @@ async def unfit(dsn: str) -> str | None:
     try:
         connection = await asyncpg.connect(dsn, timeout=5)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
-        return "the database cannot be reached"
+        return UNREACHABLE
     try:
         await check_durability(connection)
         revision = await schema_revision(connection)
     except ServerUnsafe as unsafe:
         return str(unsafe)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
-        return "the database cannot be reached"
+        return UNREACHABLE
     finally:
         await connection.close(timeout=5)
-    return None if is_current(revision) else "the database is not migrated"
+    return None if is_current(revision) else NOT_MIGRATED
 
 
 async def schema_revision(connection: "asyncpg.Connection[asyncpg.Record]") -> str | None:

@@ -8,6 +8,7 @@ that arrives while an HTTP process is between two lives waits in the backlog.
 import asyncio
 import fcntl
 import os
+import re
 import shutil
 import signal
 import socket
@@ -21,13 +22,14 @@ from typing import Any
 from vezne.app.children import Child, Nursery
 from vezne.app.cli_output import NotAvailable
 from vezne.app.deployment import Connection, Deployment, postgres_folder
-from vezne.app.gate import unfit
+from vezne.app.gate import NOT_MIGRATED, UNREACHABLE, unfit
 from vezne.app.processes import listen
 from vezne.kernel.postgres import EmbeddedPostgres
 from vezne.kernel.postgres_binaries import tied_to_parent
 from vezne.kernel.settings import Settings
 
 READY_WITHIN = 120.0
+_PROCESS = re.compile(rb"vezne-process: ([0-9]+)")
 
 
 class CannotStart(NotAvailable):
@@ -43,6 +45,7 @@ class Running:
     nursery: Nursery
     children: list[Child] = field(default_factory=list)
     listeners: list[socket.socket] = field(default_factory=list)
+    seen_ready: set[int | None] = field(default_factory=set)
 
     async def stop(self) -> None:
         """Stop in order: no new connections, HTTP finishes, then jobs, then the sandbox."""
@@ -148,13 +151,25 @@ def environment_of(deployment: Deployment) -> dict[str, str]:
 async def _make_ready(running: Running) -> None:
     """Migrate, make the first tenant where there is none, and wait until the service answers."""
     deployment = running.deployment
+    deadline = asyncio.get_running_loop().time() + READY_WITHIN
     reason = await unfit(deployment.dsn)
-    if reason is not None and "migrated" not in reason:
-        raise CannotStart(f"{reason}.")
+    while reason == UNREACHABLE and asyncio.get_running_loop().time() < deadline:  # a server of one's own may start later
+        await asyncio.sleep(0.2)
+        reason = await unfit(deployment.dsn)
+    if reason not in {None, NOT_MIGRATED}:
+        raise CannotStart(f"The database cannot be used: {reason}.")
     if reason is not None or deployment.demo_tenant() is None:
         await prepare(deployment)
-    deadline = asyncio.get_running_loop().time() + READY_WITHIN
-    while not await answers(running.connection.url) or not await _accepts(deployment.settings.sandbox_port):
+    await _until_all_are_ready(running, deadline)
+
+
+async def _until_all_are_ready(running: Running, deadline: float) -> None:
+    waiting = True
+    while waiting:
+        ready = {await ready_process(running.connection.url) for _ in range(4)}
+        running.seen_ready |= ready
+        every = {child.pid for child in running.children if child.kind == "http"}
+        waiting = not every <= running.seen_ready or not await _accepts(running.deployment.settings.sandbox_port)
         if asyncio.get_running_loop().time() > deadline:
             raise CannotStart(f"The service was not ready within {READY_WITHIN:g} s; what it logged above says why.")
         await asyncio.sleep(0.03)
@@ -175,18 +190,19 @@ async def prepare(deployment: Deployment) -> None:
         raise CannotStart("The database could not be prepared; what was logged above says why.")
 
 
-async def answers(url: str) -> bool:
-    """Whether GET /readyz is 200."""
+async def ready_process(url: str) -> int | None:
+    """The process that answers GET /readyz with 200, of those that share the port; None when the one asked is not ready."""
     host, _, port = url.removeprefix("http://").rpartition(":")
     try:
         async with asyncio.timeout(1):
             reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
             writer.write(b"GET /readyz HTTP/1.1\r\nHost: vezne\r\nConnection: close\r\n\r\n")
-            line = await reader.readline()
+            answer = (await reader.read()).lower()
             writer.close()
     except (OSError, TimeoutError):
-        return False
-    return b" 200 " in line
+        return None
+    found = _PROCESS.search(answer) if b" 200 " in answer.partition(b"\r\n")[0] else None
+    return int(found[1]) if found else None
 
 
 async def _accepts(port: int) -> bool:
