@@ -60,13 +60,13 @@ class Settings(BaseSettings):
         100,
         ge=0,
         validation_alias=_named("COIN_REWARD_COURSE_COMPLETION", "VEZNE_COIN_REWARD_COURSE_COMPLETION"),
-        description="coins granted for a completed course",
+        description="coins for a completed course; read, and granted by nothing yet: the reward endpoints are not there",
     )
     coin_reward_referral: int = Field(
         50,
         ge=0,
         validation_alias=_named("COIN_REWARD_REFERRAL", "VEZNE_COIN_REWARD_REFERRAL"),
-        description="coins granted for a referral",
+        description="coins for a referral; read, and granted by nothing yet: the reward endpoints are not there",
     )
     sandbox_port: int = Field(8481, ge=0, le=65535, description="the loopback port of the sandbox, which plays the providers")
     simulated_base_url: Origin | None = Field(None, description="where the simulated provider answers; default: the sandbox")
