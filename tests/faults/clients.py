@@ -68,7 +68,7 @@ class Client:
     async def move_something(self) -> None:
         """One debit, credit, transfer or captured hold; what is acknowledged counts."""
         self.count += 1
-        key = f"move-{self.random.getrandbits(60):x}-{self.count}"
+        key = f"m{self.random.getrandbits(60):x}x{self.count}"
         kind = self.random.choice(["debit", "debit", "credit", "transfer", "hold"])
         amount = self.random.randint(1, 60)
         first, second = self.random.sample(sorted(self.balances), 2)
