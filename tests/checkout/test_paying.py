@@ -144,7 +144,7 @@ async def test_a_delayed_payment_is_waited_for_with_and_without_a_script(till: T
     assert f'<noscript><meta http-equiv="refresh" content="4; url=/checkout/{bill.token}/return">' in page
     answer = await till.http.post(f"/checkout/{bill.token}/cancellations")
     assert answer.status_code == 303
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(2)
     await till.page(bill, "/return")
     assert "Paid. Thank you!" in (await till.page(bill)).text
     assert await till.balance(bill) == 10_000
