@@ -10,7 +10,7 @@ import pytest
 
 from desk_fixtures import DECLINED, GOOD, MINUTE, RETURN_URL, Desk, unreached
 from tenancy_fixtures import TestTenant
-from vezne import orders, payments, wallets
+from vezne import identity, orders, payments, wallets
 from vezne.kernel import clock
 from vezne.kernel.ids import parse_id, public_id
 from vezne.kernel.money import Money
@@ -388,3 +388,12 @@ async def test_the_client_secret_is_shown_once(desk: Desk) -> None:
     assert shown["client_secret"] is None
     assert shown["purpose"] == placed["order"]["id"]
     assert RETURN_URL not in str(shown)
+
+
+async def test_a_refund_of_a_top_up_is_not_bound_by_the_customers_spending_limit(desk: Desk) -> None:
+    placed = await paid(desk)
+    async with desk.db.transaction(desk.principal) as tx:
+        await identity.change_tenant(tx, settings={"max_transaction_amount": 1, "max_daily_transactions": 1})
+    answer = await desk.post(f"/v1/orders/{placed['order']['id']}/refunds", {"amount_minor": 4_000})
+    assert answer.status_code == 201, answer.text
+    assert await balance(desk, placed) == 6_000

@@ -121,7 +121,10 @@ class Credit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Debit:
-    """Take `amount` out of a wallet, to the house account `contra`. `once` as for Credit."""
+    """Take `amount` out of a wallet, to the house account `contra`. `once` as for Credit.
+
+    `unlimited`: it is no spending of the customer's (a top-up going back to the card), and spending limits do not bind it.
+    """
 
     wallet_id: UUID
     amount: Money
@@ -130,6 +133,7 @@ class Debit:
     description: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     contra: str = "revenue"
+    unlimited: bool = False
     cause: str | None = None
     request_id: str | None = None
 

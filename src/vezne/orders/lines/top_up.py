@@ -85,6 +85,7 @@ class TopUp:
                 once=True,
                 description=f"{line.description}, refunded",
                 contra="unapplied",
+                unlimited=True,
             ),
         )
 

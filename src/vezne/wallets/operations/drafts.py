@@ -78,7 +78,7 @@ class DraftingTable:
 
     def _debit(self, move: Debit) -> Draft:
         wallet, amount = self._wallet(move.wallet_id, move.amount), move.amount.minor
-        limits = self._limits(wallet, amount)
+        limits = None if move.unlimited else self._limits(wallet, amount)
         house = self.house[move.contra, wallet.currency]
         postings = (Posting(wallet.account, -amount), Posting(house, amount))
         return Draft(move, _entry("debit", move, wallet.id, postings), wallet, None, limits)

@@ -37,23 +37,8 @@ async def refund(
     original, wallet, taken, house = await _debit(tx, transaction_id)
     await ledger.lock(tx, [wallet.account, house])
     refunded = (await queries.select_refunded(tx, [transaction_id])).get(transaction_id, 0)
-    refundable = -taken.amount - refunded
-    amount = refundable if amount_minor is None else amount_minor
-    if amount_minor is not None and amount_minor <= 0:
-        raise AmountNotPositive(loc=("body", "amount_minor"))
-    if not 0 < amount <= refundable:
-        raise RefundTooLarge(
-            loc=None if amount_minor is None else ("body", "amount_minor"),
-            transaction_id=public_id("txn", transaction_id),
-            refundable_minor=refundable,
-            amount_minor=amount,
-        )
-    details: dict[str, object] = {"refunds": public_id("txn", transaction_id)}
-    shown = reference or _reference(original)
-    if shown is not None:
-        details["reference"] = {"type": shown.type, "id": shown.id}
-    if metadata:
-        details["metadata"] = metadata
+    amount = _amount(transaction_id, amount_minor, -taken.amount - refunded)
+    details = _details(transaction_id, reference or _reference(original), metadata)
     postings = (Posting(wallet.account, amount), Posting(house, -amount))
     entry = Entry(new_id(), "refund", postings, (), None, description, details)
     (answer,) = await ledger.post(tx, [entry])
@@ -66,6 +51,30 @@ async def refund(
     done = transaction_of(record, answer.line(wallet.account), wallet)
     await _publish(tx, done)
     return done
+
+
+def _amount(transaction_id: UUID, asked: int | None, refundable: int) -> int:
+    """How much goes back: what was asked for, or all that is left."""
+    amount = refundable if asked is None else asked
+    if asked is not None and asked <= 0:
+        raise AmountNotPositive(loc=("body", "amount_minor"))
+    if not 0 < amount <= refundable:
+        raise RefundTooLarge(
+            loc=None if asked is None else ("body", "amount_minor"),
+            transaction_id=public_id("txn", transaction_id),
+            refundable_minor=refundable,
+            amount_minor=amount,
+        )
+    return amount
+
+
+def _details(transaction_id: UUID, reference: Reference | None, metadata: Mapping[str, str] | None) -> dict[str, object]:
+    details: dict[str, object] = {"refunds": public_id("txn", transaction_id)}
+    if reference is not None:
+        details["reference"] = {"type": reference.type, "id": reference.id}
+    if metadata:
+        details["metadata"] = metadata
+    return details
 
 
 async def _debit(tx: Tx, transaction_id: UUID) -> tuple[EntryRecord, Wallet, Line, ledger.AccountId]:
