@@ -10,23 +10,15 @@ from pathlib import Path
 
 import asyncpg
 import structlog
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 import vezne
-from vezne.kernel.edge import refusal_response
-from vezne.kernel.errors import Unavailable
 from vezne.kernel.postgres import ServerUnsafe, check_durability
 
-ALWAYS_ANSWERED = frozenset({"/healthz", "/readyz", "/metrics"})
 UNREACHABLE, NOT_MIGRATED = "the database cannot be reached", "the database is not migrated"
 PAUSE = 0.1
 LONGEST_PAUSE = 0.5
 WORTH_TELLING_AFTER = 5.0
 _log = structlog.get_logger("vezne.gate")
-
-
-class ServiceNotReady(Unavailable):
-    """The service is not ready: {reason}."""
 
 
 class Gate:
@@ -58,22 +50,6 @@ class Gate:
             self.reason = reason
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_PAUSE)
-
-
-class GateMiddleware:
-    """ASGI middleware: 503 for everything but the checks while the gate is shut."""
-
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
-        self.app = app
-        self.gate = gate
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or say that it is too early."""
-        if self.gate.is_open or scope["type"] != "http" or scope["path"] in ALWAYS_ANSWERED:
-            await self.app(scope, receive, send)
-            return
-        answer = refusal_response(ServiceNotReady(reason=self.gate.reason, retry_after=1), scope["state"]["request_id"])
-        await answer(scope, receive, send)
 
 
 async def unfit(dsn: str) -> str | None:

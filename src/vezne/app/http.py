@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from starlette.requests import Request
 
 from vezne.app import checks, openapi
-from vezne.app.gate import Gate, GateMiddleware
+from vezne.app.gate import Gate
+from vezne.app.gate_middleware import GateMiddleware
 from vezne.app.reactions import REACTIONS
 from vezne.app.slices import FAST, ROUTERS, open_slices
 from vezne.identity import Authenticator
