@@ -4,7 +4,9 @@ from bench.figures import Bench
 from bench.measures.debits import DEBITS
 from bench.measures.generator import GENERATOR
 from bench.measures.history import HISTORY
+from bench.measures.importing import IMPORTING
 from bench.measures.limits import LIMITS
 from bench.measures.posting import POSTING
+from bench.measures.starting import STARTING
 
-BENCHES: tuple[Bench, ...] = (LIMITS, GENERATOR, DEBITS, POSTING, HISTORY)
+BENCHES: tuple[Bench, ...] = (LIMITS, GENERATOR, DEBITS, POSTING, HISTORY, IMPORTING, STARTING)
