@@ -51,6 +51,13 @@ SCHEDULE = (
                        AND lots.remaining_minor > 0 AND lots.expires_at <= coalesce(clocks.held_at, $1))""",
     ),
     Scheduled(
+        job="payments.expire_due",
+        cron="* * * * * */5",
+        due="""EXISTS (SELECT FROM payments WHERE payments.tenant_id = tenants.tenant_id
+                       AND payments.status IN ('requires_payment', 'requires_action', 'processing') AND payments.flag IS NULL
+                       AND payments.expires_at <= coalesce(clocks.held_at, $1))""",
+    ),
+    Scheduled(
         job="ledger.seal",
         cron="* * * * *",
         due="""$1::timestamptz IS NOT NULL AND EXISTS (
