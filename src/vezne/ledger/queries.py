@@ -40,8 +40,10 @@ async def insert_accounts(tx: Tx, specs: Sequence[AccountSpec], stripe: int = 0)
     rows = await tx.fetch(
         """SELECT accounts.code, accounts.currency, accounts.number
            FROM unnest($2::text[], $3::text[]) AS spec (code, currency)
-           JOIN accounts ON accounts.tenant_id = $1 AND accounts.code = spec.code
-                AND accounts.currency = spec.currency AND accounts.stripe = $4""",
+           CROSS JOIN LATERAL (  -- one index probe each, whatever the planner knows of a young table
+               SELECT * FROM accounts
+               WHERE tenant_id = $1 AND code = spec.code AND currency = spec.currency AND stripe = $4 OFFSET 0
+           ) AS accounts""",
         tx.tenant_id,
         codes,
         currencies,
