@@ -129,12 +129,13 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """The entry stands. `again`: it stood already, under the same reference with the same content."""
+    """The entry stands. `again`: it stood already, under the same reference with the same content; `first` is how it stands."""
 
     entry_id: UUID
     lines: tuple[Line, ...]
     posted_at: datetime
     again: bool = False
+    first: "EntryRecord | None" = None
 
     def line(self, account: AccountId) -> Line:
         """The entry's (first) line on `account`."""

@@ -231,15 +231,18 @@ async def select_entry(tx: Tx, entry_id: UUID) -> EntryRecord | None:
     return None if row is None else _entry(row)
 
 
-async def select_lines(tx: Tx, entry_id: UUID) -> tuple[Line, ...]:
-    """An entry's lines, in the order of their accounts."""
+async def select_lines(tx: Tx, entry_ids: Sequence[UUID]) -> dict[UUID, tuple[Line, ...]]:
+    """The lines of each of these entries, in the order of their accounts."""
     rows = await tx.fetch(
-        """SELECT account, sequence, amount, balance_after FROM postings
-           WHERE tenant_id = $1 AND entry_id = $2 ORDER BY account, sequence""",
+        """SELECT entry_id, account, sequence, amount, balance_after FROM postings
+           WHERE tenant_id = $1 AND entry_id = ANY ($2::uuid[]) ORDER BY account, sequence""",
         tx.tenant_id,
-        entry_id,
+        entry_ids,
     )
-    return tuple(Line(*row) for row in rows)
+    lines: dict[UUID, list[Line]] = {entry_id: [] for entry_id in entry_ids}
+    for entry_id, account, sequence, amount, balance_after in rows:
+        lines[entry_id].append(Line(account, sequence, amount, balance_after))
+    return {entry_id: tuple(found) for entry_id, found in lines.items()}
 
 
 async def select_position(tx: Tx, account: AccountId, at: datetime) -> tuple[int, int]:

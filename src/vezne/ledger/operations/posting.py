@@ -5,6 +5,7 @@ Python, each on the state the earlier ones left; what stands is written in one s
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -59,7 +60,7 @@ async def post(tx: Tx, entries: Sequence[Entry]) -> list[Posted | Refused]:
             await queries.write(tx, batch.entries, batch.postings, touched)
         except asyncpg.UniqueViolationError as error:
             raise ReferenceBusy(retry_after=1) from error
-    return [await _with_lines(tx, answer) for answer in answers] if known else answers
+    return await _with_lines(tx, answers) if known else answers
 
 
 async def hold(tx: Tx, holds: Sequence[Hold]) -> list[AccountState | Refused]:
@@ -80,10 +81,16 @@ async def _known(tx: Tx, entries: Sequence[Entry]) -> dict[str, tuple[EntryRecor
     return await queries.select_by_reference(tx, references) if references else {}
 
 
-async def _with_lines(tx: Tx, answer: Posted | Refused) -> Posted | Refused:
-    if isinstance(answer, Posted) and answer.again and not answer.lines:
-        return Posted(answer.entry_id, await queries.select_lines(tx, answer.entry_id), answer.posted_at, again=True)
-    return answer
+async def _with_lines(tx: Tx, answers: Sequence[Posted | Refused]) -> list[Posted | Refused]:
+    """The answers, those that stood before this transaction with the lines they have in the books."""
+    earlier = [answer.entry_id for answer in answers if isinstance(answer, Posted) and answer.first is not None]
+    lines = await queries.select_lines(tx, earlier) if earlier else {}
+    return [
+        replace(answer, lines=lines[answer.entry_id], first=replace(answer.first, lines=lines[answer.entry_id]))
+        if isinstance(answer, Posted) and answer.first is not None
+        else answer
+        for answer in answers
+    ]
 
 
 class _Batch:
@@ -130,7 +137,7 @@ class _Batch:
             return None
         if entry.reference in self.known:
             record, known_digest = self.known[entry.reference]
-            earlier = Posted(record.id, (), record.posted_at, again=True)
+            earlier = Posted(record.id, (), record.posted_at, again=True, first=record)
         elif entry.reference in self.mine:
             first, known_digest = self.mine[entry.reference]
             earlier = Posted(first.entry_id, first.lines, first.posted_at, again=True)

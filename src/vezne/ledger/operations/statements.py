@@ -1,6 +1,7 @@
 """Reading the books: statements, entries, and setting an entry right by its reverse."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -46,10 +47,7 @@ async def entry(tx: Tx, entry_id: UUID) -> EntryRecord:
     record = await queries.select_entry(tx, entry_id)
     if record is None:
         raise EntryMissing(entry=public_id("ent", entry_id))
-    lines = await queries.select_lines(tx, entry_id)
-    return EntryRecord(
-        record.id, record.kind, record.reference, record.description, record.details, record.actor, record.posted_at, lines
-    )
+    return replace(record, lines=(await queries.select_lines(tx, [entry_id]))[entry_id])
 
 
 async def entries_under(tx: Tx, references: Sequence[str]) -> dict[str, EntryRecord]:

@@ -149,7 +149,7 @@ async def _explained(tx: Tx, draft: Draft, error: Refusal) -> Refusal:
 
 
 async def _first_time(tx: Tx, draft: Draft, posted: Posted) -> Moved:
-    record = await ledger.entry(tx, posted.entry_id)
+    record = posted.first or await ledger.entry(tx, posted.entry_id)
     wallets = [wallet for wallet in (draft.source, draft.target) if wallet is not None]
     sides = [transaction_of(record, posted.line(wallet.account), wallet) for wallet in wallets]
     return Moved(sides[0], sides[1] if len(sides) > 1 else None, again=True)
