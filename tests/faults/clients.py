@@ -121,12 +121,21 @@ class Client:
                 return
             after = f"&after={page['next']}"
 
+    async def tell(self, wallet: str) -> str:
+        """What became of a wallet, for whoever must find out why."""
+        lines = [f"{wallet}"]
+        async for line in self.history(wallet):
+            key = line["metadata"].get("key")
+            known = self.acknowledged.get(key or "")
+            lines.append(f"{line['id']} {line['kind']} {line['amount_minor']} {key} {'acknowledged' if known else 'NOT KNOWN'}")
+        return "\n".join(lines)
+
     async def check(self) -> None:
         """Nothing acknowledged is lost, nothing refused has happened, nothing is there twice; balances are the model's."""
         seen: dict[str, set[str]] = {}
         for wallet, expected in self.balances.items():
             shown = (await self.ask("GET", f"/v1/wallets/{wallet}")).json()
-            assert (shown["balance_minor"], shown["held_minor"]) == (expected, 0), wallet
+            assert (shown["balance_minor"], shown["held_minor"]) == (expected, 0), await self.tell(wallet)
             async for transaction in self.history(wallet):
                 key = transaction["metadata"].get("key")
                 if key is not None:

@@ -51,7 +51,7 @@ async def test_requests_during_a_restart_are_told_to_wait_and_none_is_lost(
         clients = [Client(http, headers, figures, Random(random.random())) for _ in range(3)]
         for client in clients:
             await client.open_wallets(2, 5_000)
-        for _ in rounds.of(2):
+        for _ in rounds.of(3):
             moving = [asyncio.create_task(several(client, 12)) for client in clients]
             await asyncio.sleep(0.1)
             await postgres.stop()
