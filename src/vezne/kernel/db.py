@@ -42,11 +42,9 @@ _BUSY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.S
 
 
 _SELECT_CLOCK = "SELECT held_at FROM clocks WHERE tenant_id = $1"
-_SELECT_CLOCK_AND_STORED = """
-    SELECT clocks.held_at, stored.key, stored.request_hash, stored.status, stored.body
-    FROM (SELECT $1::bigint AS tenant_id) AS tenant
-    LEFT JOIN clocks ON clocks.tenant_id = tenant.tenant_id
-    LEFT JOIN idempotency_keys AS stored ON stored.tenant_id = $1 AND stored.key = ANY ($2::text[])"""
+_SELECT_CLOCK_IN_TURN = """
+    SELECT (SELECT held_at FROM clocks WHERE tenant_id = $1)
+    FROM pg_advisory_xact_lock(hashtextextended('vezne.turn', $1))"""
 
 _INSERT_EVENTS = """
     INSERT INTO events (tenant_id, occurred_at, actor, id, type, subject, payload, request_id)
@@ -105,7 +103,6 @@ class Tx:
     principal: Principal
     now: datetime
     reactions: Reactions
-    stored: Sequence[Record] = ()
     _events: list[tuple[UUID, Event, str | None]] = field(default_factory=list)
     _jobs: list[jobs.JobCall] = field(default_factory=list)
     turn: int = field(default_factory=_turns.__next__)
@@ -207,22 +204,20 @@ class Database:
     reactions: Reactions = field(default_factory=Reactions)
 
     @asynccontextmanager
-    async def transaction(self, principal: Principal, *, read_only: bool = False, keys: Sequence[str] = ()) -> AsyncIterator[Tx]:
+    async def transaction(self, principal: Principal, *, read_only: bool = False, in_turn: bool = False) -> AsyncIterator[Tx]:
         """One transaction: committed when the block ends, undone when it raises.
 
-        What is stored under the idempotency `keys` is read along with the tenant's clock, in one round trip: `tx.stored`.
+        `in_turn`: of all transactions of the tenant that ask for it, in whatever process, one is under way at a time; the
+        block begins when it is this one's turn.
+
         Raises DatabaseUnavailable when the database cannot be reached: whether a commit that was under way took place is then
         unknown, and the idempotency key of the request tells. Raises Busy when a lock was not to be had in time.
         """
         try:
             async with self.pool.acquire(timeout=5) as connection, connection.transaction(readonly=read_only):
-                stored: list[Record] = []
-                if keys:
-                    read = await connection.fetch(_SELECT_CLOCK_AND_STORED, principal.tenant_id, keys)
-                    held_at, stored = read[0]["held_at"], [row for row in read if row["key"] is not None]
-                else:
-                    held_at = await connection.fetchval(_SELECT_CLOCK, principal.tenant_id)
-                tx = Tx(connection, principal, held_at or clock.real_now(), self.reactions, stored)
+                select = _SELECT_CLOCK_IN_TURN if in_turn else _SELECT_CLOCK
+                held_at = await connection.fetchval(select, principal.tenant_id)
+                tx = Tx(connection, principal, held_at or clock.real_now(), self.reactions)
                 yield tx
                 await tx.flush()
         except _BUSY as error:

@@ -14,13 +14,13 @@ import asyncpg
 
 from vezne.kernel.db import Busy, Database, DatabaseUnavailable, Tx
 from vezne.kernel.errors import Refusal
-from vezne.kernel.idempotency import HEADER, IdempotencyKeyReused, StoredAnswer, answers_in, insert_answered
+from vezne.kernel.idempotency import HEADER, IdempotencyKeyReused, StoredAnswer, insert_answered, select_stored
 from vezne.kernel.principal import Principal
 
 LARGEST_BATCH = 512
 ATTEMPTS = 3
 QUIET_TURNS = 3
-"""Turns of the event loop without a further call: a request is read in one, begun in the next, and submitted in that or a third."""
+"""Turns of the event loop without a further call: a request is read in one, begun in the next, submitted in that or a third."""
 
 Work = TypeVar("Work")
 
@@ -90,9 +90,10 @@ class GroupCommit(Generic[Work]):
         try:
             while queue:
                 await self._gather(queue)
-                batch = self._next(queue)
+                batch = []
+                self._take(queue, batch)
                 if batch:
-                    await self._commit(batch)
+                    await self._commit(batch, queue)
         finally:
             del self._queues[tenant_id]
             for call in [*batch, *queue]:  # only where this task was cancelled: nobody may wait for ever
@@ -110,11 +111,10 @@ class GroupCommit(Generic[Work]):
             quiet = quiet + 1 if len(queue) == known else 0
             known = len(queue)
 
-    def _next(self, queue: deque[_Call[Work]]) -> list[_Call[Work]]:
-        """The first call and whatever may go with it; a key that is in the batch already waits for the next one."""
-        batch: list[_Call[Work]] = []
+    def _take(self, queue: deque[_Call[Work]], batch: list[_Call[Work]]) -> None:
+        """Move to `batch` whatever may go with it; a key that is in the batch already waits for the next one."""
         left: list[_Call[Work]] = []
-        keys: set[str] = set()
+        keys = {call.key for call in batch if call.key is not None}
         while queue and len(batch) < self._largest:
             call = queue.popleft()
             if call.answer.done():  # whoever asked is gone
@@ -126,13 +126,14 @@ class GroupCommit(Generic[Work]):
             if call.key is not None:
                 keys.add(call.key)
         queue.extendleft(reversed(left))
-        return batch
 
-    async def _commit(self, batch: Sequence[_Call[Work]]) -> None:
-        """Commit the batch, trying again where that may help, and at last one by one so that none fails for another's sake."""
+    async def _commit(self, batch: list[_Call[Work]], queue: deque[_Call[Work]] | None = None) -> None:
+        """Commit the batch and what of `queue` may go with it: again where that may help, and at last one by one, so that none
+        fails for another's sake.
+        """
         error: Exception | None = None
         for _ in range(ATTEMPTS):
-            error = await self._outcome(batch)
+            error = await self._outcome(batch, queue)
             if error is None:
                 return
             if not isinstance(error, Refusal) or _in_vain(error):
@@ -144,10 +145,10 @@ class GroupCommit(Generic[Work]):
         for call in batch:
             call.fail(error or Busy(retry_after=1))
 
-    async def _outcome(self, batch: Sequence[_Call[Work]]) -> Exception | None:
+    async def _outcome(self, batch: list[_Call[Work]], queue: deque[_Call[Work]] | None) -> Exception | None:
         """Why the batch as a whole did not come about, or None: then each caller has its answer."""
         try:
-            answers = await self._attempt(batch)
+            answers = await self._attempt(batch, queue)
         except _KeyTaken:
             return Busy(retry_after=1)
         except Exception as error:  # noqa: BLE001 - it is given to the caller whose request it is
@@ -159,11 +160,17 @@ class GroupCommit(Generic[Work]):
                 call.fail(answer)
         return None
 
-    async def _attempt(self, batch: Sequence[_Call[Work]]) -> Sequence[Answer | Refusal]:
-        """One transaction over the batch; what is answered stands, for the transaction has committed."""
-        keys = [call.key for call in batch if call.key is not None]
-        async with self._db.transaction(batch[0].principal, keys=keys) as tx:
-            stored = answers_in(tx.stored)
+    async def _attempt(self, batch: list[_Call[Work]], queue: deque[_Call[Work]] | None) -> Sequence[Answer | Refusal]:
+        """One transaction over the batch; what is answered stands, for the transaction has committed.
+
+        Batches of one tenant take turns, over all processes: two at a time would wait for each other's accounts anyway, and
+        whoever arrives while this one waits for its turn comes along.
+        """
+        async with self._db.transaction(batch[0].principal, in_turn=True) as tx:
+            if queue:
+                self._take(queue, batch)
+            keys = [call.key for call in batch if call.key is not None]
+            stored = await select_stored(tx, keys) if keys else {}
             fresh = [call for call in batch if call.key is None or call.key not in stored]
             done = iter(await self._apply(tx, [call.work for call in fresh])) if fresh else iter(())
             answers = [next(done) if call.key not in stored else _replay(call, stored) for call in batch]

@@ -7,10 +7,8 @@ success are kept: a refusal has left nothing behind, and the same key may be tri
 
 import hashlib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from asyncpg import Record
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -104,11 +102,6 @@ async def select_stored(tx: Tx, keys: list[str]) -> dict[str, StoredAnswer]:
         tx.tenant_id,
         keys,
     )
-    return answers_in(rows)
-
-
-def answers_in(rows: Iterable[Record]) -> dict[str, StoredAnswer]:
-    """Stored answers by key, from rows such as `tx.stored`."""
     return {row["key"]: StoredAnswer(row["request_hash"], row["status"], row["body"]) for row in rows}
 
 
