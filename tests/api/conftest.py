@@ -1,7 +1,5 @@
 """What the tests of the whole API stand on."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -11,8 +9,6 @@ from fastapi import FastAPI
 
 from service_fixtures import Belongings, Caller
 from tenancy_fixtures import TestTenant
-
-sys.path.insert(0, str(Path(__file__).parent))  # for endpoints.py
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from typing import Any
 import asyncpg
 import httpx2
 import pytest
-from endpoints import Endpoint, endpoints
 
+from api.endpoints import Endpoint, endpoints
 from service_fixtures import Belongings, Caller
 
 BAD = {

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import httpx2
-from endpoints import PATH_PREFIXES, Endpoint, endpoints
 
+from api.endpoints import PATH_PREFIXES, Endpoint, endpoints
 from service_fixtures import Belongings, Caller
 from tenancy_fixtures import TestTenant
 from vezne.kernel.ids import new_id, public_id

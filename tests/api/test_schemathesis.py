@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import schemathesis
-from endpoints import PATH_PREFIXES
 from fastapi import FastAPI
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
+from api.endpoints import PATH_PREFIXES
 from desk_fixtures import serving
 from service_fixtures import Belongings
 from tenancy_fixtures import TestTenant

@@ -1,6 +1,5 @@
 """Two instances of the service over one database, as two processes would be: nothing is shared but PostgreSQL."""
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,6 +9,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
+from concurrency.many import Many
 from desk_fixtures import desk, sandbox
 from figures_fixtures import Figures
 from tenancy_fixtures import TestTenant
@@ -17,9 +17,6 @@ from vezne.app.http import create_app
 from vezne.app.reactions import REACTIONS
 from vezne.kernel.db import Database, open_pool
 from vezne.kernel.settings import Settings
-
-sys.path.insert(0, str(Path(__file__).parent))  # for many.py
-from many import Many
 
 __all__ = ["desk", "sandbox"]
 

@@ -3,7 +3,7 @@
 import asyncio
 from uuid import uuid4
 
-from many import Ask, Many, lira, statuses
+from concurrency.many import Ask, Many, lira, statuses
 
 
 async def test_first_uses_at_once_make_one_wallet(many: Many) -> None:
@@ -111,7 +111,7 @@ async def test_of_many_refunds_at_once_no_more_is_given_back_than_was_taken(many
         assert statuses(answers) == {201: 2, 409: 4}
         assert {answer.json()["code"] for answer in answers if answer.status_code == 409} <= {
             "refund_too_large",
-            "not_refundable",
+            "transaction_not_refundable",
         }
         assert (await many.shown(wallet))["balance_minor"] == before - 20
 

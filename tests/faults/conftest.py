@@ -1,7 +1,6 @@
 """What the fault suite stands on: seeded chance, short rounds in `make test` and long ones in `make soak`."""
 
 import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
@@ -12,15 +11,13 @@ import pytest_asyncio
 
 from checkout_fixtures import till
 from desk_fixtures import sandbox, serving
+from faults.clients import Client
+from faults.proxy import FaultProxy, postgres_at, proxy_to
+from faults.rounds import Rounds
 from figures_fixtures import Figures
 from tenancy_fixtures import TestTenant
 from vezne.app.http import create_app
 from vezne.kernel.settings import Settings
-
-sys.path.insert(0, str(Path(__file__).parent))  # for proxy.py and clients.py
-from clients import Client
-from proxy import FaultProxy, postgres_at, proxy_to
-from rounds import Rounds
 
 __all__ = ["sandbox", "till"]
 

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 import pytest_asyncio
-from clients import Client
-from proxy import FaultProxy, Moment, postgres_at, proxy_to
-from rounds import Rounds
 
 from desk_fixtures import serving
+from faults.clients import Client
+from faults.proxy import FaultProxy, Moment, postgres_at, proxy_to
+from faults.rounds import Rounds
 from figures_fixtures import Figures
 from tenancy_fixtures import TestTenant
 from vezne.app.http import create_app

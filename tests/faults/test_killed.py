@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 import pytest_asyncio
-from clients import Client
-from deployment import KINDS, Running, vezne_run
-from rounds import Rounds
 
+from faults.clients import Client
+from faults.deployment import KINDS, Running, vezne_run
+from faults.rounds import Rounds
 from figures_fixtures import Figures
 
 pytestmark = pytest.mark.slow

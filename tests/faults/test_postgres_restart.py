@@ -7,10 +7,10 @@ from random import Random
 
 import httpx2
 import pytest_asyncio
-from clients import Client
-from rounds import Rounds
 
 from desk_fixtures import serving
+from faults.clients import Client
+from faults.rounds import Rounds
 from figures_fixtures import Figures
 from vezne import identity
 from vezne.app.audit import audit_tenant

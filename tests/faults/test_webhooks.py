@@ -4,10 +4,10 @@ import asyncio
 from random import Random
 
 import pytest
-from rounds import Rounds
 
 from checkout_fixtures import Bill, Till
 from desk_fixtures import DECLINED, DELAYED, GOOD
+from faults.rounds import Rounds
 from figures_fixtures import Figures
 
 FAULTS: dict[str, dict[str, object]] = {
