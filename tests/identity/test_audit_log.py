@@ -3,8 +3,8 @@
 import asyncpg
 import httpx2
 import pytest
-from tests.tenancy_fixtures import TestTenant
 
+from tenancy_fixtures import TestTenant
 from vezne.kernel.db import Database
 
 LOG = "/v1/audit-log"

@@ -7,8 +7,8 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.tenancy_fixtures import TestTenant
 
+from tenancy_fixtures import TestTenant
 from vezne import identity
 from vezne.identity import Authenticator, KeyText
 from vezne.kernel.db import Database

@@ -4,8 +4,8 @@ import asyncio
 
 import httpx2
 import pytest
-from tests.tenancy_fixtures import TestTenant
 
+from tenancy_fixtures import TestTenant
 from vezne import identity
 from vezne.kernel.db import Database
 from vezne.kernel.ids import new_id, public_id

@@ -7,8 +7,8 @@ import asyncpg
 import httpx2
 import pytest
 import time_machine
-from tests.tenancy_fixtures import TestTenant
 
+from tenancy_fixtures import TestTenant
 from vezne import identity
 from vezne.identity import PERMISSIONS, Authenticator
 from vezne.kernel.clock import real_now

@@ -6,8 +6,8 @@ from uuid import uuid4
 import asyncpg
 import httpx2
 import pytest
-from tests.tenancy_fixtures import TenantMaker, TestTenant
 
+from tenancy_fixtures import TenantMaker, TestTenant
 from vezne import identity
 from vezne.identity import TenantSettings
 from vezne.kernel.audit import Finding

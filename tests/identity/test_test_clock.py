@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import httpx2
 import pytest
-from tests.tenancy_fixtures import TenantMaker, TestTenant
 
+from tenancy_fixtures import TenantMaker, TestTenant
 from vezne.kernel.clock import real_now
 
 CLOCK = "/v1/test-clock"

@@ -6,8 +6,8 @@ import httpx2
 import pytest
 import pytest_asyncio
 import structlog
-from tests.edge_app import client_of, make_app
 
+from edge_app import client_of, make_app
 from vezne.kernel.db import Database
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
-from tests.tenancy_fixtures import TenantMaker, TestTenant
 
+from tenancy_fixtures import TenantMaker, TestTenant
 from vezne.kernel import clock
 from vezne.kernel.clock import ClockGoesBack, ClockOfLiveTenant, ClockRuns, ClockTooFar, Moment
 from vezne.kernel.db import Database

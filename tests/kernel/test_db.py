@@ -12,8 +12,8 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 import pytest
-from tests.tenancy_fixtures import TestTenant
 
+from tenancy_fixtures import TestTenant
 from vezne.kernel.db import Busy, Database, DatabaseUnavailable, TookTooLong, Tx, open_pool
 from vezne.kernel.events import Event, Reactions
 from vezne.kernel.ids import new_id, public_id

@@ -10,8 +10,8 @@ from prometheus_client import REGISTRY
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Scope
-from tests.edge_app import client_of
 
+from edge_app import client_of
 from vezne.kernel import edge
 from vezne.kernel.errors import RateLimited, Refusal, Unauthenticated, Unavailable
 

@@ -5,8 +5,8 @@ import json
 import asyncpg
 import httpx2
 import pytest
-from tests.tenancy_fixtures import TestTenant
 
+from tenancy_fixtures import TestTenant
 from vezne.kernel.body import MAX_BODY_BYTES
 from vezne.kernel.ids import new_id, public_id
 

@@ -6,9 +6,9 @@ from uuid import uuid4
 import asyncpg
 import httpx2
 import pytest
-from tests.edge_app import client_of, make_app
-from tests.tenancy_fixtures import TestTenant
 
+from edge_app import client_of, make_app
+from tenancy_fixtures import TestTenant
 from vezne import identity
 from vezne.kernel.db import SERVICE_ROLE, Database, open_pool
 from vezne.kernel.idempotency import StoredAnswer, insert_answered, select_stored

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
 import pytest
 
+from tenancy_fixtures import TestTenant
 from vezne import ledger
 from vezne.kernel.db import Database, Tx
 from vezne.kernel.errors import Refusal
@@ -52,8 +53,8 @@ def move(source: AccountId, target: AccountId, amount: int, **more: object) -> E
 
 
 @pytest.fixture
-async def desk(db: Database, tenant: object) -> Books:
-    principal: Principal = tenant.principal  # type: ignore[attr-defined]
+async def desk(db: Database, tenant: TestTenant) -> Books:
+    principal = tenant.principal
     async with db.transaction(principal) as tx:
         ada, bob = await ledger.open_accounts(tx, [AccountSpec("wallet:ada", "TRY"), AccountSpec("wallet:bob", "TRY")])
         house = await ledger.house_account(tx, "issued", "TRY")
@@ -243,7 +244,7 @@ async def test_the_audit_finds_what_an_owner_of_the_database_changed(desk: Books
     assert check in found
 
 
-async def _now(desk: Books) -> object:
+async def _now(desk: Books) -> datetime:
     async with desk.db.transaction(desk.principal, read_only=True) as tx:
         return tx.now
 

@@ -15,7 +15,7 @@ from vezne.sandbox import SandboxSettings, running
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # importlib mode leaves the tests' own modules unfound
 
-from tests.sandbox.merchant import KEY, QUICK, SECRET, Gateway, HeldClock, Merchant, Open, serving
+from sandbox.merchant import KEY, QUICK, SECRET, Gateway, HeldClock, Merchant, Open, serving
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from tests.sandbox.merchant import Gateway
 
+from sandbox.merchant import Gateway
 from vezne.sandbox import SandboxSettings
 from vezne.sandbox.loopback import loopback_url, with_payment
 

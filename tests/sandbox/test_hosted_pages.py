@@ -5,8 +5,8 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from tests.sandbox.merchant import Gateway, HeldClock, Open
 
+from sandbox.merchant import Gateway, HeldClock, Open
 from vezne.sandbox.pages import amount_text
 from vezne.sandbox.texts import TEXTS, language_of
 

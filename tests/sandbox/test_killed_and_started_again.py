@@ -11,7 +11,8 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from tests.sandbox.merchant import KEY, SECRET, Gateway, Merchant, until
+
+from sandbox.merchant import KEY, SECRET, Gateway, Merchant, until
 
 PROGRAM = """
 import sys

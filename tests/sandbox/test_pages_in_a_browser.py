@@ -8,7 +8,8 @@ from typing import Literal
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright
-from tests.sandbox.merchant import Gateway
+
+from sandbox.merchant import Gateway
 
 PICTURES = os.environ.get("SANDBOX_PICTURES")
 """A folder to keep screenshots in, to look at them."""

@@ -1,7 +1,6 @@
 """The machine API: payments, captures, cancellations and refunds over real HTTP."""
 
-from tests.sandbox.merchant import Gateway
-
+from sandbox.merchant import Gateway
 from vezne.sandbox import CARDS
 
 

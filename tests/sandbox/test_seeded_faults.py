@@ -7,7 +7,8 @@ from functools import partial
 import httpx2
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
-from tests.sandbox.merchant import SECRET, Gateway, Merchant, Open, Received, until
+
+from sandbox.merchant import SECRET, Gateway, Merchant, Open, Received, until
 
 
 def genuine(received: Received) -> bool:

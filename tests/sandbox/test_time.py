@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.sandbox.merchant import HeldClock, Merchant, Open, until
+from sandbox.merchant import HeldClock, Merchant, Open, until
 
 
 async def test_an_abandoned_payment_expires(open_gateway: Open, merchant: Merchant) -> None:

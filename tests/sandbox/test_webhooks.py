@@ -5,7 +5,8 @@ from datetime import timedelta
 import httpx2
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
-from tests.sandbox.merchant import KEY, SECRET, Gateway, HeldClock, Merchant, Open, until
+
+from sandbox.merchant import KEY, SECRET, Gateway, HeldClock, Merchant, Open, until
 
 
 async def test_a_webhook_is_signed_and_tells_the_whole_payment(gateway: Gateway, merchant: Merchant) -> None:
