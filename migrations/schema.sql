@@ -555,6 +555,7 @@ CREATE TABLE public.wallets (
     customer_id uuid NOT NULL,
     kind text NOT NULL,
     currency text NOT NULL,
+    label text DEFAULT 'main'::text NOT NULL,
     account bigint,
     status text DEFAULT 'open'::text NOT NULL,
     max_transaction_minor bigint,
@@ -562,6 +563,7 @@ CREATE TABLE public.wallets (
     max_daily_transactions integer,
     low_balance_minor bigint,
     created_at timestamp with time zone NOT NULL,
+    CONSTRAINT wallets_label_check CHECK ((label ~ '^[a-z0-9][a-z0-9_-]{0,39}$'::text)),
     CONSTRAINT wallets_low_balance_minor_check CHECK ((low_balance_minor > 0)),
     CONSTRAINT wallets_max_daily_minor_check CHECK ((max_daily_minor > 0)),
     CONSTRAINT wallets_max_daily_transactions_check CHECK ((max_daily_transactions > 0)),
@@ -699,7 +701,7 @@ ALTER TABLE ONLY public.wallets
     ADD CONSTRAINT wallets_tenant_id_account_key UNIQUE (tenant_id, account);
 
 ALTER TABLE ONLY public.wallets
-    ADD CONSTRAINT wallets_tenant_id_customer_id_kind_currency_key UNIQUE (tenant_id, customer_id, kind, currency);
+    ADD CONSTRAINT wallets_tenant_id_customer_id_kind_currency_label_key UNIQUE (tenant_id, customer_id, kind, currency, label);
 
 CREATE INDEX pgqueuer_ep_ea_idx ON jobs.pgqueuer USING btree (entrypoint, execute_after) WHERE (status = 'queued'::jobs.pgqueuer_status);
 

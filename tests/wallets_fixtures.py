@@ -53,12 +53,19 @@ class Shop:
         return str(made["id"])
 
     async def wallet(
-        self, amount: int = 0, *, kind: str = "money", currency: str | None = None, customer: str | None = None, **credit: object
+        self,
+        amount: int = 0,
+        *,
+        kind: str = "money",
+        currency: str | None = None,
+        customer: str | None = None,
+        label: str = "main",
+        **credit: object,
     ) -> str:
         """A wallet of a customer (a new one), with `amount` in it."""
         held = currency or {"money": "TRY", "credits": "CREDIT", "coins": "COIN", "gift_card": "TRY"}[kind]
         owner = customer or await self.customer()
-        made = await self.post("/v1/wallets", {"customer_id": owner, "kind": kind, "currency": held})
+        made = await self.post("/v1/wallets", {"customer_id": owner, "kind": kind, "currency": held, "label": label})
         if amount:
             more: dict[str, Any] = dict(credit)
             await self.credit(made["id"], amount, currency=held, **more)

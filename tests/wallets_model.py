@@ -28,6 +28,7 @@ class ModelWallet:
     """A wallet; plain money is one lot that never lapses."""
 
     kind: str
+    owner: str = ""
     lots: list[ModelLot] = field(default_factory=list)
     frozen: bool = False
 
@@ -109,6 +110,8 @@ class Model:
 
     def transfer(self, giver: ModelWallet, taker: ModelWallet, amount: int) -> bool:
         if giver is taker or giver.kind != taker.kind or giver.kind in {"coins", "gift_card"}:
+            return False
+        if giver.kind == "credits" and giver.owner != taker.owner:
             return False
         if giver.frozen or giver.spendable(self.now) < amount:
             return False

@@ -6,6 +6,7 @@ CREATE TABLE wallets (
     customer_id            uuid        NOT NULL,
     kind                   text        NOT NULL,
     currency               text        NOT NULL,
+    label                  text        NOT NULL DEFAULT 'main' CHECK (label ~ '^[a-z0-9][a-z0-9_-]{0,39}$'),
     account                bigint, -- set in the transaction that makes the wallet: nobody else ever sees it empty
     status                 text        NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'frozen', 'closed')),
     max_transaction_minor  bigint      CHECK (max_transaction_minor > 0),
@@ -14,7 +15,7 @@ CREATE TABLE wallets (
     low_balance_minor      bigint      CHECK (low_balance_minor > 0),
     created_at             timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, customer_id, kind, currency),
+    UNIQUE (tenant_id, customer_id, kind, currency, label),
     UNIQUE (tenant_id, account),
     FOREIGN KEY (tenant_id, customer_id) REFERENCES customers (tenant_id, id)
 );

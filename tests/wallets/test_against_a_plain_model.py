@@ -23,6 +23,7 @@ from wallets_model import Model, ModelDebit, ModelHold, ModelWallet
 
 START = datetime(2031, 5, 1, 12, tzinfo=UTC)
 CURRENCIES = {"money": "TRY", "credits": "CREDIT", "coins": "COIN", "gift_card": "TRY"}
+OWNED = (("ada", "main"), ("ada", "savings"), ("can", "main"))
 AMOUNTS = st.integers(1, 40)
 PICK = st.integers(0, 1000)
 LIVES = st.none() | st.integers(1, 72).map(lambda hours: timedelta(hours=hours))
@@ -57,11 +58,11 @@ class WalletsMachine(RuleBasedStateMachine):
             async with self.db.transaction(self.principal) as tx:
                 await clock.hold(tx, START)
             async with self.db.transaction(self.principal) as tx:
-                people = [await identity.create_customer(tx, reference=name) for name in ("ada", "can")]
-                for person in people:
-                    wallet = await wallets.wallet_of(tx, person.id, kind, CURRENCIES[kind])
+                people = {name: (await identity.create_customer(tx, reference=name)).id for name in ("ada", "can")}
+                for owner, label in OWNED:
+                    wallet = await wallets.wallet_of(tx, people[owner], kind, CURRENCIES[kind], label)
                     self.ids.append(wallet.id)
-                    self.model.wallets.append(ModelWallet(kind))
+                    self.model.wallets.append(ModelWallet(kind, owner))
 
         self.runner.run(prepare())
 

@@ -80,7 +80,7 @@ async def test_a_debit_is_refunded_in_parts_and_never_beyond_itself(shop: Shop) 
     assert (await shop.post(path, {}))["amount_minor"] == 400
     assert (await shop.post(path, {}, status=409))["code"] == "refund_too_large"
     refund_of_refund = await shop.post(f"/v1/transactions/{part['id']}/refunds", {}, status=409)
-    assert refund_of_refund["code"] == "not_refundable"
+    assert refund_of_refund["code"] == "transaction_not_refundable"
 
 
 async def test_a_capture_can_be_refunded_and_a_transfer_cannot(shop: Shop) -> None:
@@ -91,4 +91,4 @@ async def test_a_capture_can_be_refunded_and_a_transfer_cannot(shop: Shop) -> No
     assert await shop.balance(wallet) == 1000
     body = {"from_wallet_id": wallet, "to_wallet_id": other, "amount_minor": 1, "currency": "TRY"}
     sent = await shop.post("/v1/transfers", body)
-    assert (await shop.post(f"/v1/transactions/{sent['id']}/refunds", {}, status=409))["code"] == "not_refundable"
+    assert (await shop.post(f"/v1/transactions/{sent['id']}/refunds", {}, status=409))["code"] == "transaction_not_refundable"

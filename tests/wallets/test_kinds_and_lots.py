@@ -54,13 +54,42 @@ async def test_every_kind_is_credited_debited_refunded_and_takes_only_its_curren
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-async def test_a_kind_is_transferable_or_not(shop: Shop, kind: Kind) -> None:
-    currency = "POINT" if kind.units else "TRY"
-    giver, taker = [await shop.wallet(amount, kind=kind.name, currency=currency) for amount in (500, 0)]
-    body = {"from_wallet_id": giver, "to_wallet_id": taker, "amount_minor": 200, "currency": currency}
-    answer = await shop.send("/v1/transfers", body)
-    assert answer.status_code == (201 if kind.transferable else 422)
-    assert await shop.balance(taker) == (200 if kind.transferable else 0)
+async def test_a_kind_is_transferable_to_anyone_within_one_customer_or_not_at_all(shop: Shop, kind: Kind) -> None:
+    currency, customer = "POINT" if kind.units else "TRY", await shop.customer()
+    giver = await shop.wallet(500, kind=kind.name, currency=currency, customer=customer)
+    own = await shop.wallet(kind=kind.name, currency=currency, customer=customer, label="savings")
+    foreign = await shop.wallet(kind=kind.name, currency=currency)
+    codes = []
+    for taker in (own, foreign):
+        body = {"from_wallet_id": giver, "to_wallet_id": taker, "amount_minor": 200, "currency": currency}
+        answer = await shop.send("/v1/transfers", body)
+        codes.append(None if answer.status_code == 201 else answer.json()["code"])
+        assert await shop.balance(taker) == (200 if answer.status_code == 201 else 0)
+    expected = {
+        "anyone": [None, None],
+        "same_customer": [None, "transfer_to_other_customer"],
+        "no": ["kind_not_transferable", "kind_not_transferable"],
+    }
+    assert codes == expected[kind.transferable]
+    assert await shop.balance(giver) == 500 - 200 * codes.count(None)
+
+
+async def test_credits_never_pass_from_one_customer_to_another(shop: Shop) -> None:
+    """CM1: refused alone and in a batch, and nothing is left behind."""
+    giver, taker = await shop.wallet(10, kind="credits", origin="mem_7"), await shop.wallet(kind="credits")
+    once = {"reference": {"type": "gift", "id": "g1"}, "once": True}
+    body = {"from_wallet_id": giver, "to_wallet_id": taker, "amount_minor": 4, "currency": "CREDIT", **once}
+    refused = await shop.post("/v1/transfers", body, status=422)
+    assert (refused["code"], refused["detail"]) == (
+        "transfer_to_other_customer",
+        "credits cannot pass from one customer to another.",
+    )
+    assert refused["errors"][0]["loc"] == ["body", "to_wallet_id"]
+    (line,) = (await shop.post("/v1/transfers/batch", {"moves": [body | {"move": "transfer"}]}))["data"]
+    assert (line["status"], line["error"]["code"]) == ("refused", "transfer_to_other_customer")
+    assert (await shop.lots(giver), await shop.lots(taker)) == ([10], [])
+    assert len((await shop.get(f"/v1/wallets/{giver}/transactions"))["data"]) == 1
+    assert (await shop.get(f"/v1/wallets/{taker}/transactions"))["data"] == []
 
 
 async def test_credits_are_spent_first_in_first_out(shop: Shop, held: MoveTo) -> None:
@@ -129,13 +158,17 @@ async def test_a_refund_of_what_has_lapsed_lives_thirty_days_more(shop: Shop, he
 
 
 async def test_a_transfer_carries_type_origin_age_and_expiry(shop: Shop, held: MoveTo) -> None:
-    giver = await shop.wallet(10, kind="credits", expires_at=days(9), type="membership", origin="mem_7")
-    taker = await shop.wallet(kind="credits")
+    customer = await shop.customer()
+    giver = await shop.wallet(10, kind="credits", customer=customer, expires_at=days(9), type="membership", origin="mem_7")
+    taker = await shop.wallet(kind="credits", customer=customer, label="savings")
     await held(timedelta(days=1))
     body = {"from_wallet_id": giver, "to_wallet_id": taker, "amount_minor": 4, "currency": "CREDIT"}
     await shop.post("/v1/transfers", body)
     (lot,) = (await shop.get(f"/v1/wallets/{taker}"))["lots"]
-    assert (lot["type"], lot["origin"], datetime.fromisoformat(lot["granted_at"])) == ("membership", "mem_7", NOW)
+    assert (lot["type"], lot["origin"], lot["remaining_minor"]) == ("membership", "mem_7", 4)
+    moments = [datetime.fromisoformat(lot[name]) for name in ("granted_at", "expires_at")]
+    assert moments == [NOW, NOW + timedelta(days=9)]
+    assert await shop.lots(giver) == [6]
 
 
 async def test_a_hold_keeps_its_lots_beyond_their_expiry(shop: Shop, held: MoveTo, db: Database) -> None:

@@ -25,6 +25,26 @@ async def test_a_wallet_comes_into_being_when_first_needed_and_is_the_same_again
     assert {wallet["currency"] for wallet in listed["data"]} == {"TRY", "EUR"}
 
 
+async def test_a_label_gives_a_customer_a_further_wallet_of_the_same_kind_and_currency(shop: Shop) -> None:
+    """CW1: without a label there is one."""
+    body = {"customer_id": await shop.customer(), "currency": "TRY"}
+    main = await shop.post("/v1/wallets", body)
+    assert (await shop.post("/v1/wallets", body | {"label": "main"}))["id"] == main["id"]
+    answers = await asyncio.gather(*[shop.post("/v1/wallets", body | {"label": "savings"}) for _ in range(20)])
+    assert len({answer["id"] for answer in answers} | {main["id"]}) == 2
+    assert (main["label"], answers[0]["label"]) == ("main", "savings")
+    listed = await shop.get("/v1/wallets", customer_id=body["customer_id"], label="savings")
+    assert [wallet["id"] for wallet in listed["data"]] == [answers[0]["id"]]
+    assert len((await shop.get("/v1/wallets", customer_id=body["customer_id"]))["data"]) == 2
+
+
+@pytest.mark.parametrize("label", ["", "Main", "-a", "a b", "ı", "a\n", "a" * 41, None, 1])
+async def test_a_label_is_forty_small_letters_digits_and_dashes(shop: Shop, label: object) -> None:
+    body = {"customer_id": await shop.customer(), "currency": "TRY", "label": label}
+    refused = await shop.post("/v1/wallets", body, status=422)
+    assert refused["errors"][0]["loc"] == ["body", "label"]
+
+
 async def test_a_debit_beyond_the_balance_is_refused_and_leaves_nothing(shop: Shop) -> None:
     """CW1, CW3"""
     wallet = await shop.wallet(1000)

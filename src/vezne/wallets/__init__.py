@@ -34,6 +34,7 @@ from vezne.wallets.models import (
     Transfer,
     Wallet,
     WalletHold,
+    WalletKey,
     WalletTransaction,
 )
 from vezne.wallets.operations.audit import audit
@@ -83,6 +84,7 @@ __all__ = [
     "WalletDebited",
     "WalletFrozen",
     "WalletHold",
+    "WalletKey",
     "WalletLimited",
     "WalletLow",
     "WalletMissing",

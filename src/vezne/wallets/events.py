@@ -9,12 +9,13 @@ from vezne.kernel.events import Event
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WalletOpened(Event):
-    """A customer has a wallet of this kind and currency."""
+    """A customer has a wallet of this kind, currency and label."""
 
     wallet_id: UUID
     customer_id: UUID
     kind: str
     currency: str
+    label: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

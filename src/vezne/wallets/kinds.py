@@ -11,6 +11,7 @@ from vezne.kernel.money import currency_is_unit, exponent
 
 KindName = Literal["money", "credits", "coins", "gift_card"]
 LotType = Literal["purchased", "membership", "promotional", "refunded"]
+Transferable = Literal["anyone", "same_customer", "no"]
 
 
 class CurrencyNotOfKind(Invalid):
@@ -42,13 +43,14 @@ class Kind:
 
     `units`: it counts a tenant's own unit rather than an ISO 4217 currency. `lots`: each grant is a lot with type, origin and
     expiry; None: plain money that never lapses. `lots` is also the order in which lots are spent, the least key first.
-    `default_life`: how long a lot lives when its grant does not say; None: for ever.
+    `transferable`: to whose wallets it may be transferred. `default_life`: how long a lot lives when its grant does not say;
+    None: for ever.
     """
 
     name: KindName
     units: bool
     lots: Callable[[Dated], SpendingOrder] | None
-    transferable: bool
+    transferable: Transferable
     refundable: bool
     default_life: timedelta | None = None
 
@@ -75,10 +77,10 @@ def earliest_expiry_first(lot: Dated) -> SpendingOrder:
 
 
 _ROWS = (
-    Kind("money", units=False, lots=None, transferable=True, refundable=True),
-    Kind("credits", units=True, lots=first_in_first_out, transferable=True, refundable=True),
-    Kind("coins", units=True, lots=earliest_expiry_first, transferable=False, refundable=True),
-    Kind("gift_card", units=False, lots=earliest_expiry_first, transferable=False, refundable=True),
+    Kind("money", units=False, lots=None, transferable="anyone", refundable=True),
+    Kind("credits", units=True, lots=first_in_first_out, transferable="same_customer", refundable=True),
+    Kind("coins", units=True, lots=earliest_expiry_first, transferable="no", refundable=True),
+    Kind("gift_card", units=False, lots=earliest_expiry_first, transferable="no", refundable=True),
 )
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ROWS}
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from vezne.kernel.money import Money
@@ -30,14 +30,31 @@ class Limits:
         return self.daily_minor is not None or self.daily_transactions is not None
 
 
+MAIN = "main"
+"""The label of the wallet that a customer has without having asked for a further one."""
+
+
+class WalletKey(NamedTuple):
+    """What tells a wallet from all others: a customer has one of each kind, currency and label."""
+
+    customer_id: UUID
+    kind: KindName
+    currency: str
+    label: str = MAIN
+
+
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """A customer's stored value of one kind in one currency; its balance is that of its ledger account."""
+    """A customer's stored value of one kind in one currency; its balance is that of its ledger account.
+
+    `label` tells it from the customer's further wallets of this kind and currency.
+    """
 
     id: UUID
     customer_id: UUID
     kind_name: KindName
     currency: str
+    label: str
     account: AccountId
     status: WalletStatus
     limits: Limits

@@ -55,6 +55,10 @@ class KindNotTransferable(Invalid):
     """What is in a wallet of kind {kind} cannot be transferred."""
 
 
+class TransferToOtherCustomer(Invalid):
+    """{kind} cannot pass from one customer to another."""
+
+
 class KindKeepsNoLots(Invalid):
     """A wallet of kind {kind} keeps no lots: a credit to it has no type, origin or expiry."""
 
@@ -91,7 +95,7 @@ class ExpiryNotAhead(Invalid):
     """A hold ends in the future, at most {days} days ahead."""
 
 
-class NotRefundable(Conflict):
+class TransactionNotRefundable(Conflict):
     """Transaction {transaction_id} is no debit that can be refunded."""
 
 

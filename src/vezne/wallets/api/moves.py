@@ -64,7 +64,7 @@ _OUT = (
     says.DailyTransactionsExceeded,
 )
 _IN = (says.WalletFull,)
-_BETWEEN = (says.SameWallet, says.WalletsDiffer, says.KindNotTransferable)
+_BETWEEN = (says.SameWallet, says.WalletsDiffer, says.KindNotTransferable, says.TransferToOtherCustomer)
 
 
 class MoveRoute(APIRoute):

@@ -11,6 +11,7 @@ from vezne.kernel.ids import PublicId, public_id
 from vezne.kernel.money import AmountMinor, Currency
 from vezne.wallets.kinds import KindName, LotType
 from vezne.wallets.models import (
+    MAIN,
     Holdings,
     HoldStatus,
     Lot,
@@ -52,6 +53,7 @@ Metadata = Annotated[
     Field(max_length=50, description="the caller's own names and values, kept as they are"),
 ]
 Description = Annotated[str, Field(max_length=500)]
+Label = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$", examples=["savings"])]
 
 
 class ReferenceIn(RequestModel):
@@ -72,6 +74,7 @@ class OpenWalletIn(RequestModel):
     customer_id: CustomerId
     kind: KindName = "money"
     currency: Currency
+    label: Label = Field(MAIN, description="tells the customer's wallets of this kind and currency apart")
 
 
 class _MoveIn(RequestModel):
@@ -96,7 +99,7 @@ class DebitIn(_MoveIn):
 
 
 class TransferIn(_MoveIn):
-    """Value to take out of one wallet and put into another of the same kind and currency."""
+    """Value to take out of one wallet and put into another of the same kind and currency; its kind says to whose."""
 
     from_wallet_id: WalletId
     to_wallet_id: WalletId
@@ -294,6 +297,7 @@ class WalletOut(BaseModel):
     customer_id: CustomerId
     kind: KindName
     currency: str
+    label: str
     status: WalletStatus
     balance_minor: int
     held_minor: int = Field(description="of the balance, reserved by holds")
@@ -311,6 +315,7 @@ class WalletOut(BaseModel):
             customer_id=wallet.customer_id,
             kind=wallet.kind_name,
             currency=wallet.currency,
+            label=wallet.label,
             status=wallet.status,
             balance_minor=holdings.balance,
             held_minor=holdings.held,

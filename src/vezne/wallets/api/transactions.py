@@ -109,7 +109,12 @@ async def get_transaction(wallet_id: WalletId, transaction_id: TransactionId, tx
     "/transactions/{transaction_id}/refunds",
     status_code=201,
     responses=refusals(
-        says.TransactionMissing, says.NotRefundable, says.RefundTooLarge, says.WalletFrozen, says.WalletClosed, says.WalletFull
+        says.TransactionMissing,
+        says.TransactionNotRefundable,
+        says.RefundTooLarge,
+        says.WalletFrozen,
+        says.WalletClosed,
+        says.WalletFull,
     ),
     dependencies=[requires("wallets.write")],
 )

@@ -14,6 +14,7 @@ from vezne.wallets import refusals as says
 from vezne.wallets.api.schemas import (
     BalanceAtOut,
     CustomerId,
+    Label,
     LimitsIn,
     LotOut,
     Moment,
@@ -38,9 +39,12 @@ LOTS_SHOWN = 100
     dependencies=[requires("wallets.write")],
 )
 async def open_wallet(body: OpenWalletIn, tx: TxDep) -> WalletOut:
-    """The customer's wallet of this kind and currency; a customer has one of each, so asked again it is the same one."""
+    """The customer's wallet of this kind, currency and label; a customer has one of each, so asked again it is the same one.
+
+    Without a label it is the one labelled `main`; other labels give a customer further wallets to transfer between.
+    """
     await identity.customer(tx, body.customer_id)
-    return await _shown(tx, await operations.wallet_of(tx, body.customer_id, body.kind, body.currency))
+    return await _shown(tx, await operations.wallet_of(tx, body.customer_id, body.kind, body.currency, body.label))
 
 
 @api.get("", responses=refusals(CursorUnknown), dependencies=[requires("wallets.read")])
@@ -50,10 +54,17 @@ async def list_wallets(
     customer_id: Annotated[CustomerId | None, Query()] = None,
     kind: KindName | None = None,
     currency: Annotated[Currency | None, Query()] = None,
+    label: Annotated[Label | None, Query()] = None,
 ) -> Page[WalletOut]:
-    """Wallets, newest first; a customer's, or of one kind or currency."""
+    """Wallets, newest first; a customer's, or of one kind, currency or label."""
     found = await operations.wallets_page(
-        tx, limit=page.limit + 1, customer_id=customer_id, kind=kind, currency=currency, before=position(page)
+        tx,
+        limit=page.limit + 1,
+        customer_id=customer_id,
+        kind=kind,
+        currency=currency,
+        label=label,
+        before=position(page),
     )
     shown = found[: page.limit]
     holdings = await operations.holdings(tx, shown) if shown else {}

@@ -20,6 +20,7 @@ from vezne.wallets.refusals import (
     LotLapsedAlready,
     ReferenceNeeded,
     SameWallet,
+    TransferToOtherCustomer,
     WalletCurrencyDiffers,
     WalletMissing,
     WalletsDiffer,
@@ -101,8 +102,10 @@ class DraftingTable:
         source, target = self._wallet(move.from_wallet_id, move.amount), self._wallet(move.to_wallet_id, move.amount)
         if source.kind_name != target.kind_name:
             raise WalletsDiffer(loc=("body", "to_wallet_id"))
-        if not source.kind.transferable:
+        if source.kind.transferable == "no":
             raise KindNotTransferable(loc=("body", "from_wallet_id"), kind=source.kind_name)
+        if source.kind.transferable == "same_customer" and source.customer_id != target.customer_id:
+            raise TransferToOtherCustomer(loc=("body", "to_wallet_id"), kind=source.kind_name)
         limits = self._limits(source, amount)
         postings = (Posting(source.account, -amount), Posting(target.account, amount))
         parties = {"from": public_id("wal", source.id), "to": public_id("wal", target.id)}

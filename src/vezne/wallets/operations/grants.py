@@ -11,7 +11,7 @@ from vezne.kernel.errors import Refusal
 from vezne.kernel.money import Money
 from vezne.ledger import ReferenceReused, Refused
 from vezne.wallets.kinds import KINDS, KindName, LotType
-from vezne.wallets.models import Credit, LotSpec, Moved, Reference
+from vezne.wallets.models import Credit, LotSpec, Moved, Reference, WalletKey
 from vezne.wallets.operations.moves import move
 from vezne.wallets.operations.wallets import wallets_of
 from vezne.wallets.refusals import GrantConflicts
@@ -42,7 +42,7 @@ async def grant_many(tx: Tx, grants: Sequence[Grant]) -> list[Moved | Refused]:
     }
     sound = [(index, grant) for index, grant in enumerate(grants) if index not in answers]
     customers = await customers_by_reference(tx, [grant.customer_reference for _, grant in sound])
-    keys = [(customers[grant.customer_reference].id, grant.kind, grant.currency) for _, grant in sound]
+    keys = [WalletKey(customers[grant.customer_reference].id, grant.kind, grant.currency) for _, grant in sound]
     wallets = await wallets_of(tx, keys) if keys else {}
     credits_ = [_credit(grant, wallets[key].id) for (_, grant), key in zip(sound, keys, strict=True)] if keys else []
     for (index, grant), outcome in zip(sound, await move(tx, credits_), strict=True):

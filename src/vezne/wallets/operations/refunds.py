@@ -14,7 +14,7 @@ from vezne.wallets.operations.lots import LotBook
 from vezne.wallets.operations.moves import explain
 from vezne.wallets.queries import lots as queries
 from vezne.wallets.queries import wallets as wallet_queries
-from vezne.wallets.refusals import AmountNotPositive, NotRefundable, RefundTooLarge, TransactionMissing
+from vezne.wallets.refusals import AmountNotPositive, RefundTooLarge, TransactionMissing, TransactionNotRefundable
 
 _REFUNDABLE = frozenset({"debit", "capture"})
 
@@ -32,7 +32,7 @@ async def refund(
 
     Lots get back what was taken from them, in reverse order of taking; what has lapsed meanwhile comes back as a lot of type
     `refunded` that lives REFUND_LIFE more. All refunds of a debit together never exceed it; of two at once the second sees the
-    first. Raises TransactionMissing, NotRefundable, RefundTooLarge, WalletFrozen, WalletClosed.
+    first. Raises TransactionMissing, TransactionNotRefundable, RefundTooLarge, WalletFrozen, WalletClosed.
     """
     original, wallet, taken, house = await _debit(tx, transaction_id)
     await ledger.lock(tx, [wallet.account, house])
@@ -92,7 +92,7 @@ async def _debit(tx: Tx, transaction_id: UUID) -> tuple[EntryRecord, Wallet, Lin
         if wallet is not None and line.amount < 0 and record.kind in _REFUNDABLE and wallet.kind.refundable:
             house = next(other.account for other in record.lines if other.account != line.account)
             return record, wallet, line, house
-    raise NotRefundable(transaction_id=shown)
+    raise TransactionNotRefundable(transaction_id=shown)
 
 
 async def _return_to_lots(tx: Tx, entry_id: UUID, wallet: Wallet, debit_id: UUID, refunded: int, amount: int) -> None:

@@ -10,27 +10,25 @@ from vezne.kernel.db import Tx
 from vezne.kernel.ids import new_id, public_id
 from vezne.wallets import events
 from vezne.wallets.kinds import KINDS, KindName
-from vezne.wallets.models import Holdings, Limits, Lot, Wallet
+from vezne.wallets.models import MAIN, Holdings, Limits, Lot, Wallet, WalletKey
 from vezne.wallets.queries import lots as lot_queries
 from vezne.wallets.queries import wallets as queries
 from vezne.wallets.refusals import WalletClosed, WalletMissing, WalletNotEmpty
 
-Key = tuple[UUID, str, str]
-"""Customer, kind, currency: a customer has one wallet of each kind and currency."""
 
-
-async def wallet_of(tx: Tx, customer_id: UUID, kind: KindName, currency: str) -> Wallet:
+async def wallet_of(tx: Tx, customer_id: UUID, kind: KindName, currency: str, label: str = MAIN) -> Wallet:
     """The customer's wallet of this kind and currency, made when first needed; again, and at the same moment, the same one.
 
-    The caller knows that the customer exists. Raises CurrencyNotOfKind, CurrencyUnknown.
+    Each `label` names another such wallet. The caller knows that the customer exists, and that the label is lower-case letters,
+    digits, `_` and `-`. Raises CurrencyNotOfKind, CurrencyUnknown.
     """
-    found = await wallets_of(tx, [(customer_id, kind, currency)])
-    return found[customer_id, kind, currency]
+    key = WalletKey(customer_id, kind, currency, label)
+    return (await wallets_of(tx, [key]))[key]
 
 
-async def wallets_of(tx: Tx, keys: Sequence[Key]) -> dict[Key, Wallet]:
+async def wallets_of(tx: Tx, keys: Sequence[WalletKey]) -> dict[WalletKey, Wallet]:
     """Many wallets at once, each made when first needed; see `wallet_of`."""
-    for kind, currency in {(kind, currency) for _, kind, currency in keys}:
+    for kind, currency in {(key.kind, key.currency) for key in keys}:
         KINDS[kind].demand_currency(currency)
     wanted = list(dict.fromkeys(keys))
     found = await queries.select_wallets_by_key(tx, wanted)
@@ -56,10 +54,13 @@ async def wallets_page(
     customer_id: UUID | None = None,
     kind: str | None = None,
     currency: str | None = None,
+    label: str | None = None,
     before: UUID | None,
 ) -> list[Wallet]:
     """At most `limit` wallets, newest first, older than `before`."""
-    return await queries.select_page(tx, customer_id=customer_id, kind=kind, currency=currency, before=before, limit=limit)
+    return await queries.select_page(
+        tx, customer_id=customer_id, kind=kind, currency=currency, label=label, before=before, limit=limit
+    )
 
 
 async def holdings(tx: Tx, wallets: Sequence[Wallet]) -> dict[UUID, Holdings]:
@@ -146,21 +147,15 @@ async def limit(tx: Tx, wallet_id: UUID, limits: Limits, low_balance_minor: int 
     return replace(wallet, limits=limits, low_balance_minor=low_balance_minor)
 
 
-async def _open(tx: Tx, keys: Sequence[Key]) -> None:
+async def _open(tx: Tx, keys: Sequence[WalletKey]) -> None:
     """Make wallets with their ledger accounts. Whoever claims a key second waits, and finds the first one's wallet."""
-    claims = {claim.id: claim for claim in (queries.Claim(new_id(), *key) for key in keys)}
+    claims = {claim.id: claim for claim in (queries.Claim(new_id(), key) for key in keys)}
     made = await queries.insert_wallets(tx, list(claims.values()))
     if not made:
         return
-    accounts = await ledger.open_accounts(tx, [ledger.AccountSpec(f"wallet:{id_}", claims[id_].currency) for id_ in made])
+    accounts = await ledger.open_accounts(tx, [ledger.AccountSpec(f"wallet:{id_}", claims[id_].key.currency) for id_ in made])
     await queries.update_accounts(tx, made, accounts)
-    opened = (claims[id_] for id_ in made)
-    await tx.publish(
-        *[
-            events.WalletOpened(wallet_id=claim.id, customer_id=claim.customer_id, kind=claim.kind, currency=claim.currency)
-            for claim in opened
-        ]
-    )
+    await tx.publish(*[events.WalletOpened(wallet_id=id_, **claims[id_].key._asdict()) for id_ in made])
 
 
 async def _lock(tx: Tx, wallet_id: UUID) -> Wallet:

@@ -10,11 +10,11 @@ from asyncpg import Record
 
 from vezne.kernel.db import Tx
 from vezne.ledger import AccountId
-from vezne.wallets.models import Limits, Wallet
+from vezne.wallets.models import Limits, Wallet, WalletKey
 
 _SELECT: LiteralString = """
-    SELECT id, customer_id, kind, currency, account, status, max_transaction_minor, max_daily_minor, max_daily_transactions,
-           low_balance_minor, created_at FROM wallets WHERE tenant_id = $1 """
+    SELECT id, customer_id, kind, currency, label, account, status, max_transaction_minor, max_daily_minor,
+           max_daily_transactions, low_balance_minor, created_at FROM wallets WHERE tenant_id = $1 """
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,7 @@ class Claim:
     """A wallet that may have to be made."""
 
     id: UUID
-    customer_id: UUID
-    kind: str
-    currency: str
+    key: WalletKey
 
 
 @dataclass(slots=True)
@@ -38,17 +36,19 @@ class WalletDay:
 
 async def insert_wallets(tx: Tx, claims: Sequence[Claim]) -> list[UUID]:
     """Make those that do not exist, in the order of their keys; which those were. Waits for another that makes the same."""
-    ordered = sorted(claims, key=lambda claim: (claim.customer_id, claim.kind, claim.currency))
+    ordered = sorted(claims, key=lambda claim: claim.key)
     rows = await tx.fetch(
-        """INSERT INTO wallets (tenant_id, id, customer_id, kind, currency, created_at)
-           SELECT $1, claim.id, claim.customer_id, claim.kind, claim.currency, $6
-           FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[]) AS claim (id, customer_id, kind, currency)
-           ON CONFLICT (tenant_id, customer_id, kind, currency) DO NOTHING RETURNING id""",
+        """INSERT INTO wallets (tenant_id, id, customer_id, kind, currency, label, created_at)
+           SELECT $1, claim.id, claim.customer_id, claim.kind, claim.currency, claim.label, $7
+           FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[])
+                AS claim (id, customer_id, kind, currency, label)
+           ON CONFLICT (tenant_id, customer_id, kind, currency, label) DO NOTHING RETURNING id""",
         tx.tenant_id,
         [claim.id for claim in ordered],
-        [claim.customer_id for claim in ordered],
-        [claim.kind for claim in ordered],
-        [claim.currency for claim in ordered],
+        [claim.key.customer_id for claim in ordered],
+        [claim.key.kind for claim in ordered],
+        [claim.key.currency for claim in ordered],
+        [claim.key.label for claim in ordered],
         tx.now,
     )
     return [row["id"] for row in rows]
@@ -77,35 +77,46 @@ async def select_wallets_by_account(tx: Tx, accounts: Sequence[AccountId]) -> di
     return {row["account"]: _wallet(row) for row in rows}
 
 
-async def select_wallets_by_key(tx: Tx, keys: Sequence[tuple[UUID, str, str]]) -> dict[tuple[UUID, str, str], Wallet]:
-    """Wallets by customer, kind and currency."""
+async def select_wallets_by_key(tx: Tx, keys: Sequence[WalletKey]) -> dict[WalletKey, Wallet]:
+    """Wallets by customer, kind, currency and label."""
     rows = await tx.fetch(
-        """SELECT wallets.* FROM unnest($2::uuid[], $3::text[], $4::text[]) AS key (customer_id, kind, currency)
+        """SELECT wallets.*
+           FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[]) AS key (customer_id, kind, currency, label)
            CROSS JOIN LATERAL (  -- one index probe each, whatever the planner knows of a young table
                SELECT * FROM wallets
-               WHERE tenant_id = $1 AND customer_id = key.customer_id AND kind = key.kind AND currency = key.currency OFFSET 0
+               WHERE tenant_id = $1 AND customer_id = key.customer_id AND kind = key.kind AND currency = key.currency
+                 AND label = key.label OFFSET 0
            ) AS wallets""",
         tx.tenant_id,
-        [customer for customer, _, _ in keys],
-        [kind for _, kind, _ in keys],
-        [currency for _, _, currency in keys],
+        [key.customer_id for key in keys],
+        [key.kind for key in keys],
+        [key.currency for key in keys],
+        [key.label for key in keys],
     )
-    return {(row["customer_id"], row["kind"], row["currency"]): _wallet(row) for row in rows}
+    return {WalletKey(row["customer_id"], row["kind"], row["currency"], row["label"]): _wallet(row) for row in rows}
 
 
 async def select_page(
-    tx: Tx, *, customer_id: UUID | None, kind: str | None, currency: str | None, before: UUID | None, limit: int
+    tx: Tx,
+    *,
+    customer_id: UUID | None,
+    kind: str | None,
+    currency: str | None,
+    label: str | None,
+    before: UUID | None,
+    limit: int,
 ) -> list[Wallet]:
     """Wallets, newest first."""
     rows = await tx.fetch(
         _SELECT
         + """AND ($2::uuid IS NULL OR customer_id = $2) AND ($3::text IS NULL OR kind = $3)
-                     AND ($4::text IS NULL OR currency = $4) AND ($5::uuid IS NULL OR id < $5)
-                     ORDER BY id DESC LIMIT $6""",
+                     AND ($4::text IS NULL OR currency = $4) AND ($5::text IS NULL OR label = $5)
+                     AND ($6::uuid IS NULL OR id < $6) ORDER BY id DESC LIMIT $7""",
         tx.tenant_id,
         customer_id,
         kind,
         currency,
+        label,
         before,
         limit,
     )
@@ -177,6 +188,7 @@ def _wallet(row: Record) -> Wallet:
         row["customer_id"],
         row["kind"],
         row["currency"],
+        row["label"],
         row["account"],
         row["status"],
         Limits(row["max_transaction_minor"], row["max_daily_minor"], row["max_daily_transactions"]),
