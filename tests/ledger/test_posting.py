@@ -10,6 +10,7 @@ import pytest
 
 from tenancy_fixtures import TestTenant
 from vezne import ledger
+from vezne.kernel import clock
 from vezne.kernel.db import Database, Tx
 from vezne.kernel.errors import Refusal
 from vezne.kernel.ids import new_id
@@ -173,6 +174,20 @@ async def test_the_balance_at_a_time_is_that_of_the_last_posting_until_then(desk
         before = await ledger.balance_at(tx, desk.ada, stamps[0] - timedelta(microseconds=1))
     assert before == 0
     assert found == [sum(range(1, count + 1)) for count in range(1, 20)]
+
+
+async def test_the_balance_at_a_time_is_found_among_postings_unevenly_spread_in_time(desk: Books) -> None:
+    """Bursts at one instant, and gaps from microseconds to years between them."""
+    start = clock.real_now()
+    stamps = [start + timedelta(microseconds=3**step) for step in range(32) for _ in range(1 + step % 4)]
+    for stamp in stamps:
+        async with desk.db.transaction(desk.principal) as tx:
+            tx.now = stamp
+            await ledger.post(tx, [move(desk.house, desk.ada, 1)])
+    asked = [stamp + timedelta(microseconds=shift) for stamp in stamps for shift in (-1, 0, 1)]
+    async with desk.db.transaction(desk.principal, read_only=True) as tx:
+        found = [await ledger.balance_at(tx, desk.ada, at) for at in asked]
+    assert found == [sum(stamp <= at for stamp in stamps) for at in asked]
 
 
 async def test_a_statement_pages_newest_first_and_filters_by_time_and_direction(desk: Books) -> None:

@@ -248,17 +248,30 @@ async def select_lines(tx: Tx, entry_ids: Sequence[UUID]) -> dict[UUID, tuple[Li
 async def select_position(tx: Tx, account: AccountId, at: datetime) -> tuple[int, int]:
     """The sequence and balance of the account's last posting at or before `at`; (0, 0) before the first.
 
-    A binary search over the gap-free sequence, whose times never go back: no index on time is needed.
+    A search over the gap-free sequence, whose times never go back: no index on time is needed. Every other step looks where
+    the posting would be if those between the ends were evenly spread in time, which finds it in a few steps however long the
+    history is; the steps between halve what is left, which bounds their number where they are not.
     """
     row = await tx.fetchrow(
-        """WITH RECURSIVE search (low, high) AS (
-               SELECT 0::bigint, sequence + 1 FROM accounts WHERE tenant_id = $1 AND number = $2
+        """WITH RECURSIVE search (step, low, low_at, high, high_at) AS (
+               SELECT 0, CASE WHEN last_posted_at <= $3 THEN accounts.sequence ELSE 0 END, first.posted_at,
+                      accounts.sequence + 1, accounts.last_posted_at
+               FROM accounts
+               LEFT JOIN postings AS first ON first.tenant_id = $1 AND first.account = $2 AND first.sequence = 1
+               WHERE accounts.tenant_id = $1 AND accounts.number = $2
                UNION ALL
-               SELECT CASE WHEN middle.posted_at <= $3 THEN middle.sequence ELSE search.low END,
-                      CASE WHEN middle.posted_at <= $3 THEN search.high ELSE middle.sequence END
+               SELECT search.step + 1,
+                      CASE WHEN probe.posted_at <= $3 THEN probe.sequence ELSE search.low END,
+                      CASE WHEN probe.posted_at <= $3 THEN probe.posted_at ELSE search.low_at END,
+                      CASE WHEN probe.posted_at <= $3 THEN search.high ELSE probe.sequence END,
+                      CASE WHEN probe.posted_at <= $3 THEN search.high_at ELSE probe.posted_at END
                FROM search
-               JOIN postings AS middle ON middle.tenant_id = $1 AND middle.account = $2
-                    AND middle.sequence = (search.low + search.high) / 2
+               JOIN postings AS probe ON probe.tenant_id = $1 AND probe.account = $2
+                    AND probe.sequence = greatest(search.low + 1, least(search.high - 1,
+                        CASE WHEN search.step % 2 = 0 AND search.high_at > search.low_at
+                        THEN search.low + ((search.high - search.low) * (
+                             extract(epoch FROM $3 - search.low_at) / extract(epoch FROM search.high_at - search.low_at)))::bigint
+                        ELSE (search.low + search.high) / 2 END))
                WHERE search.high - search.low > 1
            )
            SELECT found.low AS sequence, coalesce(postings.balance_after, 0) AS balance
