@@ -110,13 +110,6 @@ class Entry:
     description: str = ""
     details: Mapping[str, object] = field(default_factory=dict)
 
-    def accounts(self) -> set[AccountId]:
-        """Every account the entry touches."""
-        accounts = {posting.account for posting in self.postings}
-        if self.holds:
-            accounts.update(hold.account for hold in self.holds)
-        return accounts
-
 
 class Line(NamedTuple):
     """A posting as it was written: the account's `sequence` has no gaps, `balance_after` is the account's after it."""

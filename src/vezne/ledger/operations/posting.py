@@ -50,14 +50,16 @@ async def post(tx: Tx, entries: Sequence[Entry]) -> list[Posted | Refused]:
     """
     if not entries:
         return []
-    states = await queries.lock_accounts(tx, sorted(set[AccountId]().union(*[entry.accounts() for entry in entries])))
+    touched = {posting.account for entry in entries for posting in entry.postings}
+    touched.update(change.account for entry in entries if entry.holds for change in entry.holds)
+    states = await queries.lock_accounts(tx, sorted(touched))
     known = await _known(tx, entries)
     batch = _Batch(tx.now, states, known)
     answers = [batch.decide(entry) for entry in entries]
     if batch.entries:
-        touched = [states[number] for number in sorted(batch.touched)]
+        changed = [states[number] for number in sorted(batch.touched)]
         try:
-            await queries.write(tx, batch.entries, batch.postings, touched)
+            await queries.write(tx, batch.entries, batch.postings, changed)
         except asyncpg.UniqueViolationError as error:
             raise ReferenceBusy(retry_after=1) from error
     return await _with_lines(tx, answers) if known else answers
@@ -122,7 +124,10 @@ class _Batch:
         return posted
 
     def _missing(self, entry: Entry) -> Refusal | None:
-        for account in entry.accounts():
+        for account, _ in entry.postings:
+            if account not in self.states:
+                return AccountMissing(account=account)
+        for account, _ in entry.holds:
             if account not in self.states:
                 return AccountMissing(account=account)
         return None
@@ -161,7 +166,7 @@ class _Batch:
         for currency, total in sums.items() or [("nothing", 1)]:
             if total != 0:
                 return Unbalanced(entry=public_id("ent", entry.id), currency=currency)
-        for account in changes.keys() | freed.keys():
+        for account in changes | freed if freed else changes:  # most entries hold nothing
             error = _change_error(self.states[account], changes.get(account, 0), freed.get(account, 0))
             if error is not None:
                 return error
