@@ -110,7 +110,7 @@ async def test_of_many_refunds_at_once_no_more_is_given_back_than_was_taken(many
         answers = await many.at_once(*[("POST", f"/v1/transactions/{debit['id']}/refunds", {"amount_minor": 40}, None)] * 6)
         assert statuses(answers) == {201: 2, 409: 4}
         assert {answer.json()["code"] for answer in answers if answer.status_code == 409} <= {
-            "refund_too_large",
+            "refund_exceeds_transaction",
             "transaction_not_refundable",
         }
         assert (await many.shown(wallet))["balance_minor"] == before - 20

@@ -76,9 +76,9 @@ async def test_a_debit_is_refunded_in_parts_and_never_beyond_itself(shop: Shop) 
     assert (part["type"], part["kind"], part["balance_after_minor"], part["reference"]["id"]) == ("credit", "refund", 600, "m1")
     seen = await shop.get(f"/v1/wallets/{wallet}/transactions/{debit['id']}")
     assert (seen["status"], seen["refunded_minor"]) == ("partially_refunded", 200)
-    assert (await shop.post(path, {"amount_minor": 401}, status=409))["code"] == "refund_too_large"
+    assert (await shop.post(path, {"amount_minor": 401}, status=409))["code"] == "refund_exceeds_transaction"
     assert (await shop.post(path, {}))["amount_minor"] == 400
-    assert (await shop.post(path, {}, status=409))["code"] == "refund_too_large"
+    assert (await shop.post(path, {}, status=409))["code"] == "refund_exceeds_transaction"
     refund_of_refund = await shop.post(f"/v1/transactions/{part['id']}/refunds", {}, status=409)
     assert refund_of_refund["code"] == "transaction_not_refundable"
 

@@ -140,7 +140,7 @@ async def test_partial_refunds_return_to_the_very_lots_in_reverse_order(shop: Sh
     await shop.post(path, {"amount_minor": 10})
     assert await shop.lots(wallet) == [2, 10, 10]
     over = await shop.post(path, {"amount_minor": 9}, status=409)
-    assert over["code"] == "refund_too_large"
+    assert over["code"] == "refund_exceeds_transaction"
     last = await shop.post(path, {})
     assert (last["amount_minor"], last["kind"], last["refunds_transaction_id"]) == (8, "refund", debit["id"])
     assert await shop.lots(wallet) == [10, 10, 10]

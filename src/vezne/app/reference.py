@@ -104,7 +104,7 @@ def _no_database() -> Database:
 def errors_page() -> str:
     """Every refusal by its code, with its status and its words."""
     lines = ["# Errors\n", ERRORS]
-    kinds = sorted(_refusals(), key=lambda kind: (kind.code(), kind.__doc__ or ""))
+    kinds = sorted(refusals(), key=lambda kind: (kind.code(), kind.__doc__ or ""))
     for code, alike in itertools.groupby(kinds, key=lambda kind: kind.code()):
         lines += [f'## <a id="{code}"></a>`{code}`\n']
         for kind in alike:  # slices may use one code for one situation, each in its own words
@@ -113,7 +113,7 @@ def errors_page() -> str:
     return "\n".join(lines)
 
 
-def _refusals() -> set[type[Refusal]]:
+def refusals() -> set[type[Refusal]]:
     create_app(Settings(_env_file=None), db=_no_database())  # every slice is loaded
     return {kind for kind in _below(Refusal) if kind.__module__.startswith("vezne.")}
 

@@ -99,7 +99,7 @@ class TransactionNotRefundable(Conflict):
     """Transaction {transaction_id} is no debit that can be refunded."""
 
 
-class RefundTooLarge(Conflict):
+class RefundExceedsTransaction(Conflict):
     """Of transaction {transaction_id}, {refundable_minor} can still be refunded, less than {amount_minor}."""
 
 

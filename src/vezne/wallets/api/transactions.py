@@ -111,7 +111,7 @@ async def get_transaction(wallet_id: WalletId, transaction_id: TransactionId, tx
     responses=refusals(
         says.TransactionMissing,
         says.TransactionNotRefundable,
-        says.RefundTooLarge,
+        says.RefundExceedsTransaction,
         says.WalletFrozen,
         says.WalletClosed,
         says.WalletFull,

@@ -14,7 +14,7 @@ from vezne.wallets.operations.lots import LotBook
 from vezne.wallets.operations.moves import explain
 from vezne.wallets.queries import lots as queries
 from vezne.wallets.queries import wallets as wallet_queries
-from vezne.wallets.refusals import AmountNotPositive, RefundTooLarge, TransactionMissing, TransactionNotRefundable
+from vezne.wallets.refusals import AmountNotPositive, RefundExceedsTransaction, TransactionMissing, TransactionNotRefundable
 
 _REFUNDABLE = frozenset({"debit", "capture"})
 
@@ -32,7 +32,7 @@ async def refund(
 
     Lots get back what was taken from them, in reverse order of taking; what has lapsed meanwhile comes back as a lot of type
     `refunded` that lives REFUND_LIFE more. All refunds of a debit together never exceed it; of two at once the second sees the
-    first. Raises TransactionMissing, TransactionNotRefundable, RefundTooLarge, WalletFrozen, WalletClosed.
+    first. Raises TransactionMissing, TransactionNotRefundable, RefundExceedsTransaction, WalletFrozen, WalletClosed.
     """
     original, wallet, taken, house = await _debit(tx, transaction_id)
     await ledger.lock(tx, [wallet.account, house])
@@ -59,7 +59,7 @@ def _amount(transaction_id: UUID, asked: int | None, refundable: int) -> int:
     if asked is not None and asked <= 0:
         raise AmountNotPositive(loc=("body", "amount_minor"))
     if not 0 < amount <= refundable:
-        raise RefundTooLarge(
+        raise RefundExceedsTransaction(
             loc=None if asked is None else ("body", "amount_minor"),
             transaction_id=public_id("txn", transaction_id),
             refundable_minor=refundable,
