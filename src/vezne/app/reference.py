@@ -1,7 +1,6 @@
 """`python -m vezne.app.reference`: writes the reference pages of the documentation from the code that they describe."""
 
 import dataclasses
-import itertools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,15 +104,14 @@ def errors_page() -> str:
     """Every refusal by its code, with its status and its words."""
     lines = ["# Errors\n", ERRORS]
     kinds = sorted(refusals(), key=lambda kind: (kind.code(), kind.__doc__ or ""))
-    for code, alike in itertools.groupby(kinds, key=lambda kind: kind.code()):
-        lines += [f'## <a id="{code}"></a>`{code}`\n']
-        for kind in alike:  # slices may use one code for one situation, each in its own words
-            documented = f" (as `{kind.documented_code}`)" if kind.documented_code else ""
-            lines += [f"{kind.status}{documented}. {_cell(kind.__doc__ or '')}\n"]
+    for kind in kinds:
+        documented = f" (as `{kind.documented_code}`)" if kind.documented_code else ""
+        lines += [f'## <a id="{kind.code()}"></a>`{kind.code()}`\n', f"{kind.status}{documented}. {_cell(kind.__doc__ or '')}\n"]
     return "\n".join(lines)
 
 
 def refusals() -> set[type[Refusal]]:
+    """Every refusal there is."""
     create_app(Settings(_env_file=None), db=_no_database())  # every slice is loaded
     return {kind for kind in _below(Refusal) if kind.__module__.startswith("vezne.")}
 
