@@ -27,6 +27,7 @@ async def audit(tx: Tx, *, seal_key: bytes | None = None) -> list[Finding]:
         Finding("posting has entry and account", f"account {account}, posting {sequence}", "one of them is missing")
         for account, sequence in await queries.select_orphan_postings(tx, _FIRST)
     ]
+    await queries.prepare_to_look_up(tx)
     findings += [
         Finding("postings follow one another", f"account {account}, posting {sequence}", f"wrong {fault}")
         for account, sequence, fault in await queries.select_broken_chains(tx, _FIRST)

@@ -18,7 +18,7 @@ from vezne.ledger import queries_checks as queries
 _GENESIS = bytes(32)
 _OLDEST = UUID(int=0)
 _OVERLAP = timedelta(minutes=15)
-_ACCOUNTS_PER_SEAL = 10_000
+_ACCOUNTS_PER_SEAL = 100_000
 _CLOCK_BITS = 80
 
 
