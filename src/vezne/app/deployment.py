@@ -97,6 +97,7 @@ def open_deployment(settings: Settings, embedded_dsn: str) -> Deployment:
             "public_url": settings.public_url or f"http://{_reachable(settings.host)}:{settings.port}",
             "simulated_base_url": settings.simulated_base_url or f"http://127.0.0.1:{settings.sandbox_port}",
             "simulated_api_key": settings.simulated_api_key or SecretStr(kept["simulated_api_key"]),
+            "master_key": settings.master_key or SecretStr(kept["master_key"]),
             "seal_key": settings.seal_key or SecretStr(kept["seal_key"]),
             "simulated_webhook_secret": settings.simulated_webhook_secret or SecretStr(kept["simulated_webhook_secret"]),
         }
@@ -114,6 +115,7 @@ def _kept_secrets(file: Path) -> dict[str, str]:
     kept: dict[str, str] = _read(file) or {}
     made = {
         "simulated_api_key": f"sim_sk_test_{secrets.token_urlsafe(24)}",
+        "master_key": secrets.token_urlsafe(32),
         "seal_key": secrets.token_urlsafe(32),
         "simulated_webhook_secret": f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}",
     }

@@ -50,7 +50,7 @@ async def desk() -> AsyncIterator[Desk]:
             raise NotAvailable(f"{reason[0].upper()}{reason[1:]}. (`vezne migrate` brings a database to this version's schema.)")
         pool = await open_pool(deployment.dsn, size=4)
         try:
-            yield Desk(deployment, Database(pool, REACTIONS))
+            yield Desk(deployment, Database(pool, REACTIONS, Vault.from_settings(deployment.settings)))
         finally:
             await pool.close()
 

@@ -7,6 +7,7 @@ from vezne.kernel.db import Database, open_pool
 from vezne.kernel.ids import public_id
 from vezne.kernel.migrate import migrate
 from vezne.kernel.principal import Principal
+from vezne.kernel.vault import Vault
 
 SLUG = "campus"
 
@@ -18,7 +19,7 @@ async def prepare(deployment: Deployment) -> None:
         return
     pool = await open_pool(deployment.dsn, size=2)
     try:
-        deployment.keep_demo_tenant(await _first_tenant(Database(pool, REACTIONS)))
+        deployment.keep_demo_tenant(await _first_tenant(Database(pool, REACTIONS, Vault.from_settings(deployment.settings))))
     finally:
         await pool.close()
 

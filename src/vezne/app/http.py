@@ -23,6 +23,7 @@ from vezne.kernel.http import Edge
 from vezne.kernel.pages import ASSETS_PATH, AssetsNotBuilt, asset_files
 from vezne.kernel.principal import Principal
 from vezne.kernel.settings import Settings
+from vezne.kernel.vault import Vault
 
 CLOSING_SECONDS = 10
 _log = logging.getLogger("vezne.http")
@@ -69,7 +70,7 @@ def _lifespan(dsn: str | None, given: Database | None) -> Callable[[FastAPI], An
         if dsn is None:
             raise ValueError("create_app needs a database: db or dsn")
         pool = await open_pool(dsn, size=app.state.settings.pool_size, answer_within=ANSWER_WITHIN)
-        db = Database(pool, REACTIONS)
+        db = Database(pool, REACTIONS, Vault.from_settings(app.state.settings))
         _stand_on(app, db)
         async with open_slices(app, db):
             watch = asyncio.create_task(gate.watch(dsn), name="gate")

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, lru_cache
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
 from vezne.identity.permissions import ALL, PUBLISHABLE
 from vezne.kernel.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
@@ -90,6 +90,16 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
+def _provider_name(text: object) -> object:
+    """`MAGIC_PAY`, as the storage documents write it, is `magicpay`."""
+    return "magicpay" if text == "MAGIC_PAY" else text
+
+
+ProviderName = Annotated[str, BeforeValidator(_provider_name), StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,31}$")]
+WebOrigin = Annotated[str, StringConstraints(max_length=200, pattern=r"^https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?$")]
+WebUrl = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[!-~]+$")]
+
+
 class TenantSettings(BaseModel):
     """What a tenant may choose. Amounts are minor units."""
 
@@ -99,7 +109,10 @@ class TenantSettings(BaseModel):
         "GATEWAY_DEMO",
         description="demo_local: the demo client in process; GATEWAY_DEMO: the sandbox over HTTP; live: the provider",
     )
-    payment_provider: str = Field("simulated", pattern=r"^[a-z][a-z0-9_]{1,31}$", description="who takes the money")
+    payment_provider: ProviderName = Field("simulated", description="who takes the money")
+    other_providers: tuple[ProviderName, ...] = Field(
+        (), max_length=20, description="who else may take it, where the customer chooses another at the checkout"
+    )
     commission_rate: int = Field(
         0, strict=True, ge=0, le=10_000, description="the platform's share, in hundredths of a percent: 250 is 2.5 %"
     )
@@ -113,6 +126,35 @@ class TenantSettings(BaseModel):
         None, strict=True, ge=1, le=MAX_MINOR, description="the largest single debit or transfer"
     )
     max_daily_transactions: int | None = Field(None, strict=True, ge=1, description="debits and transfers of a wallet in a day")
+    hold_seconds: int = Field(
+        900, strict=True, ge=30, le=86_400, description="how long seats or a storage unit are held for an order that is not paid"
+    )
+    late_money: Literal["wallet", "refund"] = Field(
+        "wallet", description="where money goes that came too late for what it was to pay: to the customer's wallet, or back"
+    )
+    coin_value_minor: int | None = Field(
+        None,
+        strict=True,
+        ge=1,
+        le=MAX_MINOR,
+        description="what one coin pays, in minor units of the order's currency; null: coins pay nothing",
+    )
+    reserve_rate: int = Field(
+        0, strict=True, ge=0, le=10_000, description="part of each payee's share kept back for refunds, in hundredths of a percent"
+    )
+    reserve_days: int = Field(0, strict=True, ge=0, le=365, description="how long that part is kept back")
+    payout_minimum_minor: int = Field(1, strict=True, ge=1, le=MAX_MINOR, description="the smallest payout a payee may ask for")
+    transfer_instructions: str = Field(
+        "", max_length=1000, description="what a customer who pays by bank transfer is told: account, bank, what to write"
+    )
+    transfer_days: int = Field(3, strict=True, ge=1, le=30, description="how long a promised bank transfer is waited for")
+    widget_origins: tuple[WebOrigin, ...] = Field(
+        (), max_length=50, description="the web sites (https://shop.example) that may embed the booking widget"
+    )
+    widget_captcha: Literal["none", "altcha", "hcaptcha"] = Field("none", description="what the widget asks of a guest")
+    consent_version: str = Field("1", min_length=1, max_length=40, description="the version of the texts a guest consents to")
+    privacy_url: WebUrl | None = Field(None, description="the privacy notice (KVKK, GDPR) a guest consents to")
+    terms_url: WebUrl | None = Field(None, description="the terms a guest consents to")
 
     @field_validator("time_zone")
     @classmethod

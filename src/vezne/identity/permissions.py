@@ -8,6 +8,20 @@ PERMISSIONS = {
     "payments.write": "refund and cancel payments",
     "orders.read": "see orders and checkout sessions",
     "orders.write": "place, cancel and refund orders, open checkout sessions",
+    "payments.confirm": "confirm cash and bank transfers that were received",
+    "catalog.read": "see items, their prices and fee rules",
+    "catalog.write": "create and change items, prices and fee rules",
+    "bookings.read": "see resources, capacity, claims, attendees and tickets",
+    "bookings.write": "create and change resources, hold and cancel seats, invite, answer requests",
+    "checkin.write": "check tickets in",
+    "reservations.read": "see the widget's reservations",
+    "reservations.write": "convert and cancel the widget's reservations",
+    "payees.read": "see payees; their bank details are masked",
+    "payees.write": "create and change payees and their bank details",
+    "settlements.read": "see settlements, payouts and statements",
+    "payouts.request": "ask for payouts to payees",
+    "payouts.approve": "approve or reject payouts that somebody else asked for, and say that they were made",
+    "staff.manage": "invite staff, change their roles, end their sessions",
     "customers.read": "see customers",
     "customers.write": "create and change customers",
     "ledger.read": "see entries and the trial balance",
@@ -26,9 +40,35 @@ _READ = frozenset(name for name in PERMISSIONS if name.endswith(".read"))
 ROLES = {
     "owner": ALL,
     "admin": ALL - {"tenant.manage"},
-    "finance": _READ | {"payments.write", "orders.write", "wallets.write", "imports.write"},
-    "support": (_READ - {"ledger.read", "audit.read"}) | {"customers.write", "wallets.manage"},
+    "finance": _READ
+    | {
+        "payments.write",
+        "payments.confirm",
+        "orders.write",
+        "wallets.write",
+        "imports.write",
+        "payees.write",
+        "payouts.request",
+        "payouts.approve",
+    },
+    "support": (_READ - {"ledger.read", "audit.read"})
+    | {"customers.write", "wallets.manage", "bookings.write", "checkin.write", "orders.write", "reservations.write"},
     "viewer": _READ - {"audit.read"},
+    "partner": frozenset(
+        {
+            "orders.read",
+            "orders.write",
+            "payments.read",
+            "bookings.read",
+            "bookings.write",
+            "checkin.write",
+            "reservations.read",
+            "reservations.write",
+            "settlements.read",
+            "payouts.request",
+        }
+    ),
+    "door": frozenset({"bookings.read", "checkin.write"}),
 }
 """What each role may do."""
 

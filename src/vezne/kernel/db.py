@@ -23,6 +23,7 @@ from vezne.kernel.errors import Conflict, Unavailable
 from vezne.kernel.events import Event, Reactions
 from vezne.kernel.ids import new_id
 from vezne.kernel.principal import Principal
+from vezne.kernel.vault import Vault
 
 SERVICE_ROLE = "vezne_service"
 STATEMENT_TIMEOUT = timedelta(seconds=30)
@@ -103,6 +104,7 @@ class Tx:
     principal: Principal
     now: datetime
     reactions: Reactions
+    vault: Vault
     _events: list[tuple[UUID, Event, str | None]] = field(default_factory=list)
     _jobs: list[jobs.JobCall] = field(default_factory=list)
     turn: int = field(default_factory=_turns.__next__)
@@ -202,6 +204,7 @@ class Database:
 
     pool: asyncpg.Pool
     reactions: Reactions = field(default_factory=Reactions)
+    vault: Vault = field(default_factory=Vault)
 
     @asynccontextmanager
     async def transaction(self, principal: Principal, *, read_only: bool = False, in_turn: bool = False) -> AsyncIterator[Tx]:
@@ -217,7 +220,7 @@ class Database:
             async with self.pool.acquire(timeout=5) as connection, connection.transaction(readonly=read_only):
                 select = _SELECT_CLOCK_IN_TURN if in_turn else _SELECT_CLOCK
                 held_at = await connection.fetchval(select, principal.tenant_id)
-                tx = Tx(connection, principal, held_at or clock.real_now(), self.reactions)
+                tx = Tx(connection, principal, held_at or clock.real_now(), self.reactions, self.vault)
                 yield tx
                 await tx.flush()
         except _BUSY as error:

@@ -24,6 +24,8 @@ class Principal:
     livemode: bool = False
     key_id: UUID | None = None
     request_id: str | None = None
+    payee_id: UUID | None = None
+    """The one payee whose data it may see and act on; None: everybody's."""
 
     @classmethod
     def system(cls, tenant_id: int, name: str, *, livemode: bool = False) -> Self:

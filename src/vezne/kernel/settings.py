@@ -77,6 +77,49 @@ class Settings(BaseSettings):
     seal_key: Secret | None = Field(
         None, description="signs the ledger's seals, and is kept outside the database; default: made at first start"
     )
+    master_key: Secret | None = Field(
+        None,
+        description="encrypts sensitive data at rest and signs tickets, quotes and short-lived tokens; default: made at first start",
+    )
+    former_master_keys: Secret | None = Field(
+        None, description="earlier master keys, comma-separated: what they encrypted and signed is still read"
+    )
+    payu_merchant_key: Secret | None = Field(
+        None, validation_alias=_named("PAYU_MERCHANT_KEY", "VEZNE_PAYU_MERCHANT_KEY"), description="merchant key at PayU India"
+    )
+    payu_merchant_salt: Secret | None = Field(
+        None, validation_alias=_named("PAYU_MERCHANT_SALT", "VEZNE_PAYU_MERCHANT_SALT"), description="merchant salt at PayU India"
+    )
+    payu_payment_url: Origin | None = Field(
+        None, description="where PayU's payment page is; default: the sandbox; test https://test.payu.in, live https://secure.payu.in"
+    )
+    payu_api_url: Origin | None = Field(
+        None, description="where PayU's command API is; default: the sandbox; test https://test.payu.in, live https://info.payu.in"
+    )
+    magic_pay_api_key: Secret | None = Field(
+        None, validation_alias=_named("MAGIC_PAY_API_KEY", "VEZNE_MAGIC_PAY_API_KEY"), description="API key at MagicPay"
+    )
+    magic_pay_secret: Secret | None = Field(
+        None,
+        validation_alias=_named("MAGIC_PAY_SECRET", "VEZNE_MAGIC_PAY_SECRET"),
+        description="signs our requests to MagicPay",
+    )
+    magic_pay_webhook_secret: Secret | None = Field(
+        None,
+        validation_alias=_named("MAGIC_PAY_WEBHOOK_SECRET", "VEZNE_MAGIC_PAY_WEBHOOK_SECRET"),
+        description="secret (whsec_…) that signs MagicPay's webhooks",
+    )
+    magic_pay_base_url: Origin | None = Field(None, description="where MagicPay answers in mode live; default: the sandbox")
+    widget_hcaptcha_enabled: bool = Field(
+        False,
+        validation_alias=_named("WIDGET_HCAPTCHA_ENABLED", "VEZNE_WIDGET_HCAPTCHA_ENABLED"),
+        description="whether every tenant's widget asks for hCaptcha, whatever its own setting",
+    )
+    hcaptcha_secret: Secret | None = Field(
+        None, validation_alias=_named("HCAPTCHA_SECRET", "VEZNE_HCAPTCHA_SECRET"), description="secret key at hCaptcha"
+    )
+    hcaptcha_site_key: str | None = Field(None, description="site key at hCaptcha, shown to browsers")
+    hcaptcha_url: Origin = Field("https://api.hcaptcha.com", description="where hCaptcha answers")
     metrics_token: Secret | None = Field(
         None, description="bearer token that may read /metrics; without it, only callers on this machine may"
     )

@@ -5,7 +5,7 @@ A provider answers what is true on its side. Three grades of success are kept ap
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -54,16 +54,33 @@ class Capabilities:
     partial_refund: bool
     manual_capture: bool
     cancel: bool
+    offline: bool = False
+    """Nobody can be asked: the money is seen by staff, who confirm it (cash, bank transfer)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payer:
+    """What a provider may be told of who pays; empty where it is not known."""
+
+    name: str = ""
+    email: str = ""
+    phone: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartRequest:
-    """Ask a provider for money. `reference` is ours, unique, and the key under which a repeat is recognised."""
+    """Ask a provider for money. `reference` is ours, unique, and the key under which a repeat is recognised.
+
+    `tenant_id` is whose money it is. `form_url` is our page that sends the customer's browser on with the provider's `form`.
+    """
 
     reference: str
     amount: Money
     return_url: str
     webhook_url: str
+    tenant_id: int = 0
+    form_url: str = ""
+    payer: Payer = Payer()
     locale: str = "en"
     description: str = ""
     manual_capture: bool = False
@@ -78,17 +95,30 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FormPost:
+    """A form that the customer's browser posts to the provider: made anew each time it is shown, and never stored."""
+
+    action: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderPayment:
-    """A payment as its provider sees it now. `captured` and `refunded` are sums so far."""
+    """A payment as its provider sees it now. `captured` and `refunded` are sums so far.
+
+    `amount` is None while the provider names none (nobody has come to its page yet). `response` is what the provider said, for
+    the record.
+    """
 
     provider_ref: str
     reference: str | None
     grade: Grade
-    amount: Money
+    amount: Money | None
     captured: Money
     refunded: Money
     failure_code: str | None = None
     redirect_url: str | None = None
+    response: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +171,11 @@ class Provider(Protocol):
         """Make a payment. The same `reference` again: the same payment."""
         ...
 
-    async def find(self, reference: str) -> ProviderPayment | None:
+    def form(self, request: StartRequest) -> FormPost | None:
+        """For a provider that is entered by a form: the form for a payment that was started, signed now. None for others."""
+        ...
+
+    async def find(self, reference: str, *, tenant_id: int = 0) -> ProviderPayment | None:
         """The payment made under our `reference`, if there is one."""
         ...
 

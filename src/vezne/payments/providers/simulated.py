@@ -19,6 +19,7 @@ from vezne.kernel.money import Money
 from vezne.kernel.settings import Settings
 from vezne.payments.providers.base import (
     Capabilities,
+    FormPost,
     Grade,
     ProviderPayment,
     ProviderRefund,
@@ -94,7 +95,11 @@ class SimulatedProvider:
         answer = await self._ask("POST", "/payments", body=body, key=request.reference)
         return Started(provider_ref=_text(answer, "id"), redirect_url=_text(answer, "redirect_url"))
 
-    async def find(self, reference: str) -> ProviderPayment | None:
+    def form(self, request: StartRequest) -> FormPost | None:  # noqa: ARG002 - the Protocol's signature
+        """None: its page is entered by its address."""
+        return None
+
+    async def find(self, reference: str, *, tenant_id: int = 0) -> ProviderPayment | None:  # noqa: ARG002 - one merchant
         """The payment made under our reference, if there is one."""
         answer = await self._ask("GET", "/payments", params={"merchant_reference": reference})
         found = answer.get("data")
