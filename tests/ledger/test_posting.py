@@ -251,7 +251,7 @@ async def test_the_audit_finds_what_an_owner_of_the_database_changed(desk: Books
     try:
         await owner.execute("SET LOCAL session_replication_role = replica")
         await owner.execute(damage, desk.principal.tenant_id, desk.ada)
-        damaged = Tx(owner, desk.principal, (await _now(desk)), desk.db.reactions)
+        damaged = Tx(owner, desk.principal, (await _now(desk)), desk.db.reactions, desk.db.vault)
         found = {finding.check for finding in await ledger.audit(damaged, seal_key=KEY)}
     finally:
         await transaction.rollback()

@@ -13,6 +13,7 @@ from vezne.app.processes import this_deployment
 from vezne.app.reactions import REACTIONS
 from vezne.kernel.db import Database, open_pool
 from vezne.kernel.postgres import EmbeddedPostgres
+from vezne.kernel.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)

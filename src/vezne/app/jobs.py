@@ -13,9 +13,10 @@ from vezne.wallets import jobs as wallets_jobs
 
 
 @asynccontextmanager
-async def open_jobs(settings: Settings) -> AsyncIterator[Mapping[str, Job]]:
+async def open_jobs(settings: Settings, db: Database) -> AsyncIterator[Mapping[str, Job]]:
     """All jobs, with what they stand on open while the block runs."""
     gateways = Gateways.from_settings(settings)
+    gateways.bind(db)
     try:
         yield {
             **jobs_on(gateways),

@@ -24,6 +24,7 @@ FAST: tuple[FastRoute, ...] = WALLETS_FAST
 async def open_slices(app: FastAPI, db: Database) -> AsyncIterator[None]:
     """Put on `app.state` what slices keep open for all requests; close it when the last request is answered."""
     app.state.gateways = Gateways.from_settings(app.state.settings)
+    app.state.gateways.bind(db)
     app.state.db = db
     try:
         yield

@@ -28,8 +28,8 @@ from vezne.app.schedule import SCHEDULE, Scheduled
 from vezne.kernel.db import ANSWER_WITHIN, SERVICE_ROLE, Database, open_pool
 from vezne.kernel.jobs import QUEUE_SETTINGS, Job, JobCall
 from vezne.kernel.settings import Settings
-from vezne.kernel.vault import Vault
 from vezne.kernel.telemetry import JOB_SECONDS, JOBS_DONE
+from vezne.kernel.vault import Vault
 
 MAX_TRIES = 12
 FIRST_PAUSE = timedelta(seconds=1)
@@ -52,7 +52,7 @@ async def work(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
     pool = await open_pool(dsn, size=settings.pool_size, answer_within=ANSWER_WITHIN)
     try:
         db = Database(pool, REACTIONS, Vault.from_settings(settings))
-        async with open_jobs(settings) as jobs:
+        async with open_jobs(settings, db) as jobs:
             await work_through_outages(dsn, db, jobs, stop)
     finally:
         await pool.close()

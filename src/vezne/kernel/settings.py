@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     )
     master_key: Secret | None = Field(
         None,
-        description="encrypts sensitive data at rest and signs tickets, quotes and short-lived tokens; default: made at first start",
+        description="encrypts sensitive data at rest, signs tickets, quotes and short tokens; default: made at first start",
     )
     former_master_keys: Secret | None = Field(
         None, description="earlier master keys, comma-separated: what they encrypted and signed is still read"
@@ -91,10 +91,12 @@ class Settings(BaseSettings):
         None, validation_alias=_named("PAYU_MERCHANT_SALT", "VEZNE_PAYU_MERCHANT_SALT"), description="merchant salt at PayU India"
     )
     payu_payment_url: Origin | None = Field(
-        None, description="where PayU's payment page is; default: the sandbox; test https://test.payu.in, live https://secure.payu.in"
+        None,
+        description="where PayU's payment page is; default: the sandbox; test https://test.payu.in, live https://secure.payu.in",
     )
     payu_api_url: Origin | None = Field(
-        None, description="where PayU's command API is; default: the sandbox; test https://test.payu.in, live https://info.payu.in"
+        None,
+        description="where PayU's command API is; default: the sandbox; test https://test.payu.in, live https://info.payu.in",
     )
     magic_pay_api_key: Secret | None = Field(
         None, validation_alias=_named("MAGIC_PAY_API_KEY", "VEZNE_MAGIC_PAY_API_KEY"), description="API key at MagicPay"

@@ -28,6 +28,7 @@ from vezne.payments.models import (
     Flag,
     Payment,
     PaymentStatus,
+    ProviderTransaction,
     Refund,
     RefundStatus,
     read_client_secret,
@@ -35,19 +36,21 @@ from vezne.payments.models import (
 from vezne.payments.operations.checking import audit
 from vezne.payments.operations.closing import cancel, expire, expire_due
 from vezne.payments.operations.paying import (
-    PaymentInFlight,
     PaymentNotOpen,
     PaymentUnderReview,
-    StartedAttempt,
     create,
+    extend,
+    get_or_create,
+    link,
     of_client_secret,
     payer,
-    start_attempt,
+    renew_client_secret,
 )
-from vezne.payments.operations.reading import attempts
+from vezne.payments.operations.reading import attempts, refunds, transactions
 from vezne.payments.operations.refunding import NotRefundable, RefundTooLarge, refund
-from vezne.payments.operations.settling import UnknownPayment, finalise, lock, payment
-from vezne.payments.providers.base import ProviderRefused, ProviderUnavailable, SignatureInvalid
+from vezne.payments.operations.settling import PaymentInFlight, UnknownPayment, finalise, lock, payment
+from vezne.payments.operations.starting import FormUnknown, ProviderNotOffered, StartedAttempt, form_of, start_attempt
+from vezne.payments.providers.base import FormPost, ProviderRefused, ProviderUnavailable, SignatureInvalid
 
 __all__ = [
     "Attempt",
@@ -55,6 +58,8 @@ __all__ = [
     "AttemptStatus",
     "ClientSecretUnknown",
     "Flag",
+    "FormPost",
+    "FormUnknown",
     "Gateways",
     "NotRefundable",
     "Payment",
@@ -69,7 +74,9 @@ __all__ = [
     "PaymentSucceeded",
     "PaymentSucceededLate",
     "PaymentUnderReview",
+    "ProviderNotOffered",
     "ProviderRefused",
+    "ProviderTransaction",
     "ProviderUnavailable",
     "ProviderUnknown",
     "Refund",
@@ -87,12 +94,19 @@ __all__ = [
     "create",
     "expire",
     "expire_due",
+    "extend",
     "finalise",
+    "form_of",
+    "get_or_create",
+    "link",
     "lock",
     "of_client_secret",
     "payer",
     "payment",
     "read_client_secret",
     "refund",
+    "refunds",
+    "renew_client_secret",
     "start_attempt",
+    "transactions",
 ]

@@ -1,6 +1,7 @@
 """What payments tells those above it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from vezne.kernel.events import Event
@@ -18,12 +19,13 @@ class PaymentCreated(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AttemptStarted(Event):
-    """The customer was sent to a provider to pay."""
+    """The customer was sent to a provider to pay, and may do so until `pay_until`."""
 
     attempt_id: UUID
     payment_id: UUID
     provider: str
     number: int
+    pay_until: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

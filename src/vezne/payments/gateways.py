@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from vezne.kernel.clock import real_now
+from vezne.kernel.db import Database
 from vezne.kernel.errors import NotFound
 from vezne.kernel.settings import Settings
 from vezne.payments.models import tenant_text
 from vezne.payments.providers import PROVIDERS
-from vezne.payments.providers.base import Provider
+from vezne.payments.providers.base import InProcess, Provider
 
 
 class ProviderUnknown(NotFound):
@@ -53,6 +54,16 @@ class Gateways:
     def checkout_url(self, client_secret: str) -> str:
         """Where the customer pays."""
         return f"{self.public_url}/checkout/{client_secret}"
+
+    def form_url(self, token: str) -> str:
+        """Our page that sends the customer on to a provider that is entered by a form."""
+        return f"{self.public_url}/pay/{token}"
+
+    def bind(self, db: Database) -> None:
+        """Give the database to the providers that play themselves in this process (those with a `bind` of their own)."""
+        for provider in self.providers.values():
+            if isinstance(provider, InProcess):
+                provider.bind(db)
 
     async def aclose(self) -> None:
         """Let go of the providers' connections."""

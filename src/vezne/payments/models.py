@@ -123,6 +123,8 @@ class Payment:
     id: UUID
     customer_id: UUID | None
     purpose: str
+    reservation: str | None
+    provider: str | None
     amount_minor: int
     currency: str
     status: PaymentStatus
@@ -201,6 +203,24 @@ class Refund:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderTransaction:
+    """One answer of a provider that moved an attempt or a refund; `response` is what it said, in its own words."""
+
+    id: UUID
+    payment_id: UUID
+    attempt_id: UUID
+    refund_id: UUID | None
+    provider: str
+    provider_ref: str
+    status: str
+    amount_minor: int
+    currency: str
+    failure_code: str | None
+    response: Mapping[str, object]
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InboundWebhook:
     """What a provider, or somebody in its name, sent us: kept as it came, whatever became of it."""
 
@@ -208,6 +228,7 @@ class InboundWebhook:
     provider: str
     headers: Mapping[str, str]
     raw_body: bytes
+    is_sealed: bool
     received_at: datetime
     signature_valid: bool | None
     event_id: str | None

@@ -1,14 +1,18 @@
 """SQL of payments, attempts and refunds. That of the webhooks received is in `queries_webhooks`."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from asyncpg import Record
 
 from vezne.kernel.db import Tx
 from vezne.payments.models import Attempt, AttemptStatus, Flag, Payment, PaymentStatus, Refund, RefundStatus
+
+LATE_MONEY = timedelta(days=3)
+"""So long a provider is asked about an attempt that we ended and it may not have."""
 
 
 def _payment(row: Record) -> Payment:
@@ -31,12 +35,13 @@ def _refund(row: Record) -> Refund:
     return Refund(**facts)
 
 
-async def insert_payment(tx: Tx, payment: Payment) -> None:
-    """A new payment."""
-    await tx.execute(
+async def insert_payment(tx: Tx, payment: Payment) -> bool:
+    """A new payment; False, and nothing done, when its reservation has one (it waits for one that is being made)."""
+    inserted = await tx.execute(
         """INSERT INTO payments (tenant_id, id, customer_id, purpose, amount_minor, currency, status, client_secret_hash,
-                                 metadata, expires_at, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
+                                 metadata, expires_at, created_at, reservation, provider)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+           ON CONFLICT (tenant_id, reservation) DO NOTHING""",
         tx.tenant_id,
         payment.id,
         payment.customer_id,
@@ -48,6 +53,48 @@ async def insert_payment(tx: Tx, payment: Payment) -> None:
         msgspec.json.encode(payment.metadata).decode(),
         payment.expires_at,
         payment.created_at,
+        payment.reservation,
+        payment.provider,
+    )
+    return inserted == 1
+
+
+async def select_payment_of_reservation(tx: Tx, reservation: str) -> Payment | None:
+    """The one payment of a reservation."""
+    row = await tx.fetchrow("SELECT * FROM payments WHERE tenant_id = $1 AND reservation = $2", tx.tenant_id, reservation)
+    return None if row is None else _payment(row)
+
+
+async def update_reservation(tx: Tx, payment_id: UUID, reservation: str) -> bool:
+    """Name the reservation of a payment that has none; False when the reservation has another payment, or the payment one."""
+    try:
+        async with tx.savepoint():
+            linked = await tx.execute(
+                "UPDATE payments SET reservation = $3 WHERE tenant_id = $1 AND id = $2 AND reservation IS NULL",
+                tx.tenant_id,
+                payment_id,
+                reservation,
+            )
+    except asyncpg.UniqueViolationError:
+        return False
+    return linked == 1
+
+
+async def update_expiry(tx: Tx, payment_id: UUID, until: datetime) -> datetime:
+    """A locked payment may be paid until then, if that is later; until when it may."""
+    expires_at: datetime = await tx.fetchval(
+        "UPDATE payments SET expires_at = greatest(expires_at, $3) WHERE tenant_id = $1 AND id = $2 RETURNING expires_at",
+        tx.tenant_id,
+        payment_id,
+        until,
+    )
+    return expires_at
+
+
+async def update_secret(tx: Tx, payment_id: UUID, secret_hash: bytes) -> None:
+    """Another client secret; the former one opens nothing any more."""
+    await tx.execute(
+        "UPDATE payments SET client_secret_hash = $3 WHERE tenant_id = $1 AND id = $2", tx.tenant_id, payment_id, secret_hash
     )
 
 
@@ -221,14 +268,19 @@ async def mark_captured(tx: Tx, attempt_id: UUID, *, captured: int, entry_id: UU
 
 
 async def update_polls(tx: Tx, attempt_id: UUID) -> int | None:
-    """Count one more look at a live attempt; how many there were before, or None when it is not live."""
+    """Count one more look at an attempt that is live, or that we ended ourselves within LATE_MONEY; how many there were before.
+
+    None when it is neither.
+    """
     before: int | None = await tx.fetchval(
         """UPDATE payment_attempts SET polls = polls + 1
            WHERE tenant_id = $1 AND id = $2
-             AND status IN ('starting', 'pending', 'requires_action', 'processing', 'authorised')
+             AND (status IN ('starting', 'pending', 'requires_action', 'processing', 'authorised')
+                  OR (failure_code IN ('left_for_another', 'not_paid_in_time') AND ended_at > $3))
            RETURNING polls - 1""",
         tx.tenant_id,
         attempt_id,
+        tx.now - LATE_MONEY,
     )
     return before
 

@@ -13,24 +13,26 @@ from vezne.payments.models import InboundWebhook
 from vezne.payments.providers.base import WebhookNotice
 
 
-def _webhook(row: Record) -> InboundWebhook:
+def _webhook(tx: Tx, row: Record) -> InboundWebhook:
     facts = {name: value for name, value in row.items() if name != "tenant_id"}
     facts["headers"] = msgspec.json.decode(facts["headers"])
+    if facts["is_sealed"]:
+        facts["raw_body"] = tx.vault.open(facts["raw_body"])
     return InboundWebhook(**facts)
 
 
 async def insert_webhook(
     tx: Tx, webhook_id: UUID, provider: str, raw_body: bytes, headers: Mapping[str, str], received_at: datetime
 ) -> None:
-    """Keep what came, before anybody has understood it."""
+    """Keep what came, encrypted, before anybody has understood it: it may name customers."""
     await tx.execute(
-        """INSERT INTO inbound_webhooks (tenant_id, id, provider, headers, raw_body, received_at, outcome)
-           VALUES ($1, $2, $3, $4, $5, $6, 'received')""",
+        """INSERT INTO inbound_webhooks (tenant_id, id, provider, headers, raw_body, is_sealed, received_at, outcome)
+           VALUES ($1, $2, $3, $4, $5, true, $6, 'received')""",
         tx.tenant_id,
         webhook_id,
         provider,
         msgspec.json.encode(headers).decode(),
-        raw_body,
+        tx.vault.seal(raw_body),
         received_at,
     )
 
@@ -55,7 +57,7 @@ async def select_webhook_by_event(tx: Tx, provider: str, event_id: str) -> Inbou
         provider,
         event_id,
     )
-    return None if row is None else _webhook(row)
+    return None if row is None else _webhook(tx, row)
 
 
 async def mark_believed(tx: Tx, webhook_id: UUID, notice: WebhookNotice) -> bool:
@@ -95,7 +97,7 @@ async def mark_duplicate(tx: Tx, webhook_id: UUID, notice: WebhookNotice) -> Non
 async def select_webhook(tx: Tx, webhook_id: UUID) -> InboundWebhook | None:
     """The webhook."""
     row = await tx.fetchrow("SELECT * FROM inbound_webhooks WHERE tenant_id = $1 AND id = $2", tx.tenant_id, webhook_id)
-    return None if row is None else _webhook(row)
+    return None if row is None else _webhook(tx, row)
 
 
 async def select_webhooks(
@@ -113,7 +115,7 @@ async def select_webhooks(
         outcome,
         limit,
     )
-    return [_webhook(row) for row in rows]
+    return [_webhook(tx, row) for row in rows]
 
 
 async def mark_acted_on(tx: Tx, webhook_id: UUID, outcome: str, *, done: bool) -> None:

@@ -37,7 +37,7 @@ async def create_tenant(
         number = await queries.insert_tenant(connection, tenant)
         if number is None:
             raise SlugTaken(slug=slug)
-        tx = Tx(connection, Principal.system(number, "tenants", livemode=livemode), tenant.created_at, db.reactions)
+        tx = Tx(connection, Principal.system(number, "tenants", livemode=livemode), tenant.created_at, db.reactions, db.vault)
         await tx.publish(TenantCreated(tenant_id=tenant.id, slug=slug, livemode=livemode))
         await tx.flush()
     return replace(tenant, tenant_id=number)

@@ -12,8 +12,17 @@ from vezne.kernel.ids import PublicId, parse_id, public_id
 from vezne.kernel.money import AmountMinor
 from vezne.kernel.paging import Page, PageParams, cursor
 from vezne.payments import queries
-from vezne.payments.models import Attempt, AttemptStatus, Flag, Payment, PaymentStatus, Refund, RefundStatus
-from vezne.payments.operations import closing, paying, refunding, settling
+from vezne.payments.models import (
+    Attempt,
+    AttemptStatus,
+    Flag,
+    Payment,
+    PaymentStatus,
+    ProviderTransaction,
+    Refund,
+    RefundStatus,
+)
+from vezne.payments.operations import closing, paying, reading, refunding, settling
 
 PaymentId = Annotated[UUID, PublicId("pay")]
 AttemptId = Annotated[UUID, PublicId("att")]
@@ -74,6 +83,21 @@ class RefundOut(BaseModel):
     failure_code: str | None
     created_at: datetime
     ended_at: datetime | None
+
+
+class TransactionOut(BaseModel):
+    """One answer of a provider that moved an attempt or a refund. Amounts are whole minor units of `currency`."""
+
+    attempt_id: AttemptId
+    refund_id: RefundId | None
+    provider: str
+    provider_transaction_id: str
+    status: str = Field(description="what the provider said: captured, failed, refund_succeeded, …")
+    amount_minor: int
+    currency: str
+    failure_code: str | None
+    provider_response: dict[str, Any] = Field(description="the answer in the provider's own words; encrypted at rest")
+    seen_at: datetime
 
 
 class RefundIn(RequestModel):
@@ -180,6 +204,29 @@ async def list_attempts(tx: TxDep, payment_id: PaymentId) -> Page[AttemptOut]:
     return Page(data=[shown_attempt(attempt) for attempt in attempts], has_more=False, next=None)
 
 
+@api.get("/{payment_id}/transactions", dependencies=[requires("payments.read")], responses=refusals(settling.UnknownPayment))
+async def list_transactions(tx: TxDep, payment_id: PaymentId) -> Page[TransactionOut]:
+    """Everything its providers said that moved the payment or a refund of it, in the order it was heard, all of it."""
+    await settling.payment(tx, payment_id)
+    heard = await reading.transactions(tx, payment_id)
+    return Page(data=[_shown_transaction(each) for each in heard], has_more=False, next=None)
+
+
+def _shown_transaction(heard: ProviderTransaction) -> TransactionOut:
+    return TransactionOut(
+        attempt_id=heard.attempt_id,
+        refund_id=heard.refund_id,
+        provider=heard.provider,
+        provider_transaction_id=heard.provider_ref,
+        status=heard.status,
+        amount_minor=heard.amount_minor,
+        currency=heard.currency,
+        failure_code=heard.failure_code,
+        provider_response=dict(heard.response),
+        seen_at=heard.seen_at,
+    )
+
+
 @api.get("/{payment_id}/refunds", dependencies=[requires("payments.read")], responses=refusals(settling.UnknownPayment))
 async def list_refunds(tx: TxDep, payment_id: PaymentId) -> Page[RefundOut]:
     """The payment's refunds, newest first, all of them."""
@@ -203,7 +250,7 @@ async def refund_payment(tx: TxDep, payment_id: PaymentId, asked: RefundIn) -> R
     "/{payment_id}/cancellations",
     status_code=201,
     dependencies=[requires("payments.write")],
-    responses=refusals(settling.UnknownPayment, paying.PaymentNotOpen, paying.PaymentInFlight),
+    responses=refusals(settling.UnknownPayment, paying.PaymentNotOpen, settling.PaymentInFlight),
 )
 async def cancel_payment(tx: TxDep, payment_id: PaymentId) -> PaymentOut:
     """Ask for the money no longer. Again: nothing changes."""

@@ -11,7 +11,8 @@ from vezne.payments.events import PaymentCancelled, PaymentExpired
 from vezne.payments.gateways import Gateways
 from vezne.payments.models import LIVE, OPEN, Attempt, AttemptStatus, Payment, PaymentStatus
 from vezne.payments.operations import settling
-from vezne.payments.operations.paying import PaymentInFlight, refuse_unless_open
+from vezne.payments.operations.paying import refuse_unless_open
+from vezne.payments.operations.settling import PaymentInFlight
 from vezne.payments.operations.trying import try_now
 
 _SOONEST, _LATEST = timedelta(minutes=1), timedelta(hours=1)
@@ -48,7 +49,7 @@ async def cancel_at_provider(db: Database, gateways: Gateways, principal: Princi
         return
     provider = gateways.provider(attempt.provider)
     if attempt.provider_ref is None:
-        found = await provider.find(attempt.reference)
+        found = await provider.find(attempt.reference, tenant_id=principal.tenant_id)
         if found is None:
             async with db.transaction(principal) as tx:
                 await settling.end_unstarted(tx, attempt.payment_id, attempt.id, AttemptStatus.CANCELLED, "not_started")
@@ -87,6 +88,9 @@ async def expire(db: Database, gateways: Gateways, principal: Principal, payment
     for attempt in live:
         await cancel_at_provider(db, gateways, principal, attempt.id)
     async with db.transaction(principal) as tx:
+        for attempt in live:
+            if not gateways.provider(attempt.provider).capabilities.cancel:
+                await settling.give_up(tx, payment_id, attempt.id)
         return await _end(tx, payment_id)
 
 

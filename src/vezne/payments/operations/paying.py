@@ -1,10 +1,12 @@
-"""Asking for money, and sending the customer to where it is paid."""
+"""Asking for money: a payment, the one payment of a reservation, and the secret by which a browser pays it."""
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import UUID
+
+import structlog
 
 from vezne import identity
 from vezne.kernel.db import Database, Tx
@@ -14,44 +16,26 @@ from vezne.kernel.money import Money
 from vezne.kernel.principal import Kind, Principal
 from vezne.payments import queries
 from vezne.payments.events import PaymentCreated
-from vezne.payments.gateways import Gateways
 from vezne.payments.models import (
-    LIVE,
     OPEN,
-    Attempt,
-    AttemptStatus,
     ClientSecretUnknown,
     Payment,
     PaymentStatus,
     hash_secret,
     make_client_secret,
     read_client_secret,
-    wait_before,
 )
 from vezne.payments.operations import settling
-from vezne.payments.providers.base import Provider, ProviderRefused, Started, StartRequest
+
+_log = structlog.get_logger("vezne.payments")
 
 
 class PaymentNotOpen(Conflict):
     """Payment {payment_id} is {status}; it cannot be paid or cancelled any more."""
 
 
-class PaymentInFlight(Conflict):
-    """Payment {payment_id} is being processed by its provider; wait for the outcome."""
-
-
 class PaymentUnderReview(Conflict):
     """Payment {payment_id} waits for a person to look at it."""
-
-
-@dataclass(frozen=True, slots=True)
-class StartedAttempt:
-    """Where the customer pays this attempt."""
-
-    attempt_id: UUID
-    number: int
-    provider: str
-    redirect_url: str
 
 
 async def create(
@@ -62,17 +46,80 @@ async def create(
     expires_after: timedelta,
     customer_id: UUID | None = None,
     metadata: Mapping[str, object] | None = None,
+    provider: str | None = None,
 ) -> tuple[Payment, str]:
-    """Ask for `amount`, to be paid before `expires_after` has passed. Each call asks anew.
+    """Ask for `amount`, to be paid before `expires_after` has passed, at `provider` first (None: the tenant's).
 
-    Also answers the client secret, by which a browser may see and pay this one payment; only its hash is kept.
+    Each call asks anew. Also answers the client secret, by which a browser may see and pay this payment; only its hash is kept.
     """
+    made, secret = _new(tx, amount, purpose, expires_after, customer_id, metadata, provider)
+    await _keep(tx, made, expires_after)
+    return made, secret
+
+
+async def get_or_create(
+    tx: Tx,
+    amount: Money,
+    purpose: str,
+    *,
+    reservation: str,
+    expires_after: timedelta,
+    customer_id: UUID | None = None,
+    metadata: Mapping[str, object] | None = None,
+    provider: str | None = None,
+) -> tuple[Payment, bool, str | None]:
+    """The one payment of `reservation`; made, like `create` would, when there is none: then True, and its client secret.
+
+    A reservation has one payment, however many ask at once: whoever comes second waits for the first and is given its payment.
+    """
+    existing = await queries.select_payment_of_reservation(tx, reservation)
+    if existing is None:
+        made, secret = _new(tx, amount, purpose, expires_after, customer_id, metadata, provider)
+        if await _keep(tx, replace(made, reservation=reservation), expires_after):
+            _log.info("Created new payment", payment_id=public_id("pay", made.id), reservation_id=reservation)
+            return replace(made, reservation=reservation), True, secret
+        _log.info("Race condition detected", reservation_id=reservation)
+        existing = await queries.select_payment_of_reservation(tx, reservation)
+        if existing is None:
+            raise RuntimeError("the payment that was in the way is not there")
+    _log.info(
+        "Existing payment detected, skipping creation", payment_id=public_id("pay", existing.id), reservation_id=reservation
+    )
+    return existing, False, None
+
+
+async def link(tx: Tx, payment_id: UUID, reservation: str) -> Payment | None:
+    """Bind a payment that is for no reservation yet to this one. Bound to it already: the payment as it is.
+
+    None, and nothing done, when the reservation has another payment or the payment another reservation: neither is ever taken
+    from the other. Raises UnknownPayment.
+    """
+    found = await settling.lock(tx, payment_id)
+    if found.reservation == reservation:
+        _log.info("Payment already linked to reservation", payment_id=public_id("pay", payment_id), reservation_id=reservation)
+        return found
+    if not await queries.update_reservation(tx, payment_id, reservation):
+        return None
+    return replace(found, reservation=reservation)
+
+
+def _new(
+    tx: Tx,
+    amount: Money,
+    purpose: str,
+    expires_after: timedelta,
+    customer_id: UUID | None,
+    metadata: Mapping[str, object] | None,
+    provider: str | None,
+) -> tuple[Payment, str]:
     payment_id = new_id()
     secret = make_client_secret(tx.tenant_id, payment_id)
     made = Payment(
         id=payment_id,
         customer_id=customer_id,
         purpose=purpose,
+        reservation=None,
+        provider=provider,
         amount_minor=amount.minor,
         currency=amount.currency,
         status=PaymentStatus.REQUIRES_PAYMENT,
@@ -87,10 +134,33 @@ async def create(
         succeeded_at=None,
         client_secret_hash=hash_secret(secret),
     )
-    await queries.insert_payment(tx, made)
-    await tx.publish(PaymentCreated(payment_id=payment_id, purpose=purpose, amount_minor=amount.minor, currency=amount.currency))
-    await tx.enqueue("payments.expire", {"payment_id": public_id("pay", payment_id)}, after=expires_after)
     return made, secret
+
+
+async def _keep(tx: Tx, made: Payment, expires_after: timedelta) -> bool:
+    if not await queries.insert_payment(tx, made):
+        return False
+    await tx.publish(
+        PaymentCreated(payment_id=made.id, purpose=made.purpose, amount_minor=made.amount_minor, currency=made.currency)
+    )
+    await tx.enqueue("payments.expire", {"payment_id": public_id("pay", made.id)}, after=expires_after)
+    return True
+
+
+async def extend(tx: Tx, payment_id: UUID, until: datetime) -> Payment:
+    """Let an open payment be paid until then, never a shorter time. Of an ended one: nothing. Raises UnknownPayment."""
+    asked = await settling.lock(tx, payment_id)
+    if asked.status not in OPEN:
+        return asked
+    return replace(asked, expires_at=await queries.update_expiry(tx, payment_id, until))
+
+
+async def renew_client_secret(tx: Tx, payment_id: UUID) -> str:
+    """Another client secret for an open payment; the former one opens nothing any more. Raises UnknownPayment, PaymentNotOpen."""
+    refuse_unless_open(await settling.lock(tx, payment_id))
+    secret = make_client_secret(tx.tenant_id, payment_id)
+    await queries.update_secret(tx, payment_id, hash_secret(secret))
+    return secret
 
 
 async def of_client_secret(tx: Tx, client_secret: str) -> Payment:
@@ -120,88 +190,6 @@ async def payer(db: Database, client_secret: str) -> Principal:
     async with db.transaction(principal, read_only=True) as tx:
         await of_client_secret(tx, client_secret)
     return principal
-
-
-async def start_attempt(
-    db: Database, gateways: Gateways, principal: Principal, payment_id: UUID, *, return_url: str, locale: str = "en"
-) -> StartedAttempt:
-    """Send the customer to the tenant's provider; after paying there they come back to `return_url`.
-
-    Again while an attempt is live: the same attempt and address. After a failed one: the next, which names it as parent.
-    Raises PaymentNotOpen, PaymentInFlight, PaymentUnderReview, ProviderUnavailable (call again), ProviderRefused.
-    """
-    async with db.transaction(principal) as tx:
-        asked, attempt, again = await _claim(tx, gateways, payment_id, return_url, locale)
-    if attempt.redirect_url is not None:
-        return StartedAttempt(attempt.id, attempt.number, attempt.provider, attempt.redirect_url)
-    request = StartRequest(
-        reference=attempt.reference,
-        amount=asked.amount,
-        return_url=attempt.return_url,
-        webhook_url=gateways.webhook_url(attempt.provider, principal.tenant_id),
-        locale=attempt.locale,
-    )
-    try:
-        started = await _start(gateways.provider(attempt.provider), request, again=again)
-    except ProviderRefused as refused:
-        async with db.transaction(principal) as tx:
-            code = str(refused.facts["failure_code"])
-            await settling.end_unstarted(tx, payment_id, attempt.id, AttemptStatus.FAILED, code)
-        raise
-    async with db.transaction(principal) as tx:
-        asked = await settling.name(tx, attempt.id, started.provider_ref, started.redirect_url)
-        if asked.status not in OPEN:  # it ended while we were asking: nobody is to pay there
-            await tx.enqueue("payments.cancel_at_provider", {"attempt_id": public_id("att", attempt.id)})
-    refuse_unless_open(asked)
-    return StartedAttempt(attempt.id, attempt.number, attempt.provider, started.redirect_url)
-
-
-async def _start(provider: Provider, request: StartRequest, *, again: bool) -> Started:
-    """An attempt whose start was not answered may exist: it is looked for before anything new is made."""
-    found = await provider.find(request.reference) if again else None
-    if found is not None and found.redirect_url is not None:
-        return Started(provider_ref=found.provider_ref, redirect_url=found.redirect_url)
-    return await provider.start(request)
-
-
-async def _claim(tx: Tx, gateways: Gateways, payment_id: UUID, return_url: str, locale: str) -> tuple[Payment, Attempt, bool]:
-    """The payment's live attempt, and True; or a new one, and False."""
-    asked = await settling.lock(tx, payment_id)
-    refuse_unless_open(asked)
-    if asked.flag is not None:
-        raise PaymentUnderReview(payment_id=public_id("pay", payment_id))
-    if asked.status is PaymentStatus.PROCESSING:
-        raise PaymentInFlight(payment_id=public_id("pay", payment_id))
-    if asked.expires_at <= tx.now:
-        raise PaymentNotOpen(payment_id=public_id("pay", payment_id), status=PaymentStatus.EXPIRED)
-    attempts = await queries.select_attempts(tx, [payment_id])
-    last = attempts[-1] if attempts else None
-    if last is not None and last.status in LIVE:
-        return asked, last, True
-    name = (await identity.settings_of(tx)).payment_provider
-    gateways.provider(name)
-    attempt = Attempt(
-        id=new_id(),
-        payment_id=payment_id,
-        number=len(attempts) + 1,
-        parent_id=last.id if last else None,
-        provider=name,
-        provider_ref=None,
-        status=AttemptStatus.STARTING,
-        is_final=False,
-        failure_code=None,
-        redirect_url=None,
-        return_url=return_url,
-        locale=locale,
-        captured_minor=0,
-        polls=0,
-        entry_id=None,
-        created_at=tx.now,
-        ended_at=None,
-    )
-    await queries.insert_attempt(tx, attempt)
-    await tx.enqueue("payments.poll", {"attempt_id": attempt.reference}, after=wait_before(0))
-    return asked, attempt, False
 
 
 def refuse_unless_open(asked: Payment) -> None:

@@ -12,7 +12,9 @@ from vezne.payments.operations.trying import try_now
 
 
 async def poll(db: Database, gateways: Gateways, principal: Principal, attempt_id: UUID) -> None:
-    """Look a live attempt up; the next look is enqueued beforehand, each later than the last. Of an ended one: nothing."""
+    """Look an attempt up that is live, or that may still bring money late; the next look is enqueued beforehand, each later than
+    the last. Of an ended one: nothing.
+    """
     async with db.transaction(principal) as tx:
         polls = await queries.update_polls(tx, attempt_id)
         if polls is None:

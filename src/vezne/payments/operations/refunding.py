@@ -7,7 +7,7 @@ from vezne.kernel.errors import Conflict, NotFound
 from vezne.kernel.ids import new_id, public_id
 from vezne.kernel.money import Money
 from vezne.kernel.principal import Principal
-from vezne.payments import queries
+from vezne.payments import queries, queries_transactions
 from vezne.payments.events import RefundFailed, RefundRequested, RefundSucceeded
 from vezne.payments.gateways import Gateways
 from vezne.payments.models import REFUND_MOVES, Attempt, Flag, PaymentStatus, Refund, RefundStatus, wait_before
@@ -34,11 +34,14 @@ class RefundTooLarge(Conflict):
     """Of payment {payment_id} {refundable_minor} {currency} can still be refunded, less than {amount_minor}."""
 
 
-async def refund(tx: Tx, payment_id: UUID, amount_minor: int | None = None, *, reason: str = "") -> Refund:
+async def refund(
+    tx: Tx, payment_id: UUID, amount_minor: int | None = None, *, reason: str = "", refund_id: UUID | None = None
+) -> Refund:
     """Promise `amount_minor` (all that is left when None) back to who paid; a job then asks the provider.
 
     What the payment paid for is taken back in this transaction by whoever sold it (RefundRequested); their refusal undoes
-    everything. Each call is another refund. Raises UnknownPayment, NotRefundable, RefundTooLarge.
+    everything. Each call is another refund; who asks may name it beforehand by `refund_id`, to know the event as its own.
+    Raises UnknownPayment, NotRefundable, RefundTooLarge.
     """
     paid = await settling.lock(tx, payment_id)
     shown = public_id("pay", payment_id)
@@ -51,7 +54,7 @@ async def refund(tx: Tx, payment_id: UUID, amount_minor: int | None = None, *, r
         )
     attempts = await queries.select_attempts(tx, [payment_id])
     made = Refund(
-        id=new_id(),
+        id=refund_id or new_id(),
         payment_id=payment_id,
         attempt_id=next(attempt.id for attempt in attempts if attempt.is_final),
         amount_minor=amount,
@@ -127,6 +130,8 @@ async def _settle(tx: Tx, asked: Refund, provider: str, seen: ProviderRefund) ->
     if seen.amount != Money(amount, asked.currency):
         await queries.mark_flagged(tx, asked.payment_id, Flag.AMOUNT_MISMATCH)
         return
+    if status is not RefundStatus.PENDING:
+        await _record(tx, asked, provider, seen)
     entry_id = None
     if status is RefundStatus.SUCCEEDED:
         entry_id = await settling.book(tx, "payment.refunded", provider, asked.currency, -amount, f"refund:{asked.id}")
@@ -143,6 +148,21 @@ async def _settle(tx: Tx, asked: Refund, provider: str, seen: ProviderRefund) ->
         ended_at=None if status is RefundStatus.PENDING else tx.now,
     )
     await _tell(tx, asked, status, seen.failure_code)
+
+
+async def _record(tx: Tx, asked: Refund, provider: str, seen: ProviderRefund) -> None:
+    await queries_transactions.insert_transaction(
+        tx,
+        payment_id=asked.payment_id,
+        attempt_id=asked.attempt_id,
+        refund_id=asked.id,
+        provider=provider,
+        provider_ref=seen.refund_ref,
+        status=f"refund_{seen.grade.value}",
+        amount=seen.amount,
+        failure_code=seen.failure_code,
+        response=seen.response,
+    )
 
 
 async def _tell(tx: Tx, asked: Refund, status: RefundStatus, code: str | None) -> None:

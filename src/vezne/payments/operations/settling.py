@@ -4,14 +4,15 @@ Each only says "look": what is true is asked of the provider, outside any transa
 payment's lock, moves attempt and payment forward, books the money once and tells those above.
 """
 
+from datetime import timedelta
 from uuid import UUID
 
 from vezne import ledger
 from vezne.kernel.db import Busy, Database, Tx
-from vezne.kernel.errors import NotFound
+from vezne.kernel.errors import Conflict, NotFound
 from vezne.kernel.ids import new_id, public_id
 from vezne.kernel.principal import Principal
-from vezne.payments import queries, queries_webhooks
+from vezne.payments import queries, queries_transactions, queries_webhooks
 from vezne.payments.events import AttemptStarted, PaymentFailed, PaymentFlagged, PaymentSucceeded, PaymentSucceededLate
 from vezne.payments.gateways import Gateways
 from vezne.payments.models import (
@@ -29,6 +30,17 @@ from vezne.payments.models import (
     attempt_status,
 )
 from vezne.payments.providers.base import Grade, Provider, ProviderPayment
+
+TIME_TO_PAY = timedelta(minutes=15)
+"""A customer who was just sent to a provider has at least so long to pay."""
+
+LEFT, LAPSED = "left_for_another", "not_paid_in_time"
+"""Why we ended an attempt that its provider may still take money for."""
+_UNDER_WAY = frozenset({AttemptStatus.PROCESSING, AttemptStatus.AUTHORISED})
+
+
+class PaymentInFlight(Conflict):
+    """Payment {payment_id} is being processed by its provider; wait for the outcome."""
 
 
 class UnknownPayment(NotFound):
@@ -78,11 +90,13 @@ async def finalise(db: Database, gateways: Gateways, principal: Principal, payme
 async def look_up(db: Database, gateways: Gateways, principal: Principal, attempt: Attempt) -> None:
     """Ask the provider about this attempt and act on the answer; an attempt the provider does not know yet stays as it is.
 
-    Raises ProviderUnavailable.
+    An offline provider cannot be asked: staff tell. Raises ProviderUnavailable.
     """
     provider = gateways.provider(attempt.provider)
+    if provider.capabilities.offline:
+        return
     if attempt.provider_ref is None:
-        seen = await provider.find(attempt.reference)
+        seen = await provider.find(attempt.reference, tenant_id=principal.tenant_id)
     else:
         seen = await provider.fetch(attempt.provider_ref)
     if seen is not None:
@@ -94,7 +108,7 @@ async def act_on(db: Database, provider: Provider, principal: Principal, attempt
     if seen.grade is Grade.AUTHORISED:
         async with db.transaction(principal, read_only=True) as tx:
             asked = await payment(tx, attempt.payment_id)
-        if seen.amount == asked.amount:
+        if seen.amount == asked.amount and seen.amount is not None:
             wanted = asked.status in OPEN
             seen = await (provider.capture(seen.provider_ref, seen.amount) if wanted else provider.cancel(seen.provider_ref))
     # Another transaction may hold the payer's accounts in another order; what was seen stays true.
@@ -120,6 +134,7 @@ async def settle(tx: Tx, payment_id: UUID, attempt_id: UUID, seen: ProviderPayme
     status = attempt_status(seen.grade) if _agrees(asked, seen) else AttemptStatus.MISMATCHED
     if status not in ATTEMPT_MOVES[attempt.status]:
         return
+    await _record(tx, asked, attempt, seen)
     if status is AttemptStatus.CAPTURED:
         await _take(tx, asked, attempt, seen)
         return
@@ -133,7 +148,21 @@ async def settle(tx: Tx, payment_id: UUID, attempt_id: UUID, seen: ProviderPayme
 def _agrees(asked: Payment, seen: ProviderPayment) -> bool:
     """Whether the provider speaks of exactly the money that we do."""
     captured_whole = seen.grade is not Grade.CAPTURED or seen.captured == asked.amount
-    return seen.amount == asked.amount and captured_whole
+    return seen.amount in {None, asked.amount} and captured_whole
+
+
+async def _record(tx: Tx, asked: Payment, attempt: Attempt, seen: ProviderPayment) -> None:
+    await queries_transactions.insert_transaction(
+        tx,
+        payment_id=asked.id,
+        attempt_id=attempt.id,
+        provider=attempt.provider,
+        provider_ref=seen.provider_ref,
+        status=seen.grade,
+        amount=seen.amount or asked.amount,
+        failure_code=seen.failure_code,
+        response=seen.response,
+    )
 
 
 async def name(tx: Tx, attempt_id: UUID, provider_ref: str, redirect_url: str | None) -> Payment:
@@ -154,11 +183,42 @@ async def name(tx: Tx, attempt_id: UUID, provider_ref: str, redirect_url: str | 
 
 async def _name(tx: Tx, attempt: Attempt, provider_ref: str, redirect_url: str | None) -> None:
     await queries.update_attempt_named(tx, attempt.id, provider_ref, redirect_url)
+    until = await queries.update_expiry(tx, attempt.payment_id, tx.now + TIME_TO_PAY)
     await tx.publish(
-        AttemptStarted(attempt_id=attempt.id, payment_id=attempt.payment_id, provider=attempt.provider, number=attempt.number)
+        AttemptStarted(
+            attempt_id=attempt.id,
+            payment_id=attempt.payment_id,
+            provider=attempt.provider,
+            number=attempt.number,
+            pay_until=until,
+        )
     )
     for webhook_id in await queries_webhooks.select_unprocessed(tx, attempt.provider, provider_ref):
         await tx.enqueue("payments.act_on_webhook", {"webhook_id": public_id("whk", webhook_id)})
+
+
+async def abandon(tx: Tx, payment_id: UUID, attempt_id: UUID) -> None:
+    """The customer leaves a live attempt for another provider. Money on its way is not left: raises PaymentInFlight then."""
+    asked = await lock(tx, payment_id)
+    attempt = await queries.select_attempt(tx, attempt_id)
+    if attempt is None or attempt.status not in LIVE:
+        return
+    if attempt.status in _UNDER_WAY:
+        raise PaymentInFlight(payment_id=public_id("pay", payment_id))
+    await queries.update_attempt_status(tx, attempt_id, AttemptStatus.CANCELLED, code=LEFT, ended=True)
+    if asked.status in OPEN:
+        await move(tx, asked, PaymentStatus.REQUIRES_PAYMENT)
+
+
+async def give_up(tx: Tx, payment_id: UUID, attempt_id: UUID) -> None:
+    """End an attempt whose time is over and whose provider cannot be told so. Money on its way is waited for.
+
+    Its provider is still asked for a while: money that comes there all the same is late, never lost.
+    """
+    await lock(tx, payment_id)
+    attempt = await queries.select_attempt(tx, attempt_id)
+    if attempt is not None and attempt.status in LIVE - _UNDER_WAY:
+        await queries.update_attempt_status(tx, attempt_id, AttemptStatus.EXPIRED, code=LAPSED, ended=True)
 
 
 async def end_unstarted(tx: Tx, payment_id: UUID, attempt_id: UUID, status: AttemptStatus, code: str) -> None:
@@ -217,7 +277,7 @@ async def book(tx: Tx, kind: str, provider: str, currency: str, amount_minor: in
 
 async def _flag(tx: Tx, asked: Payment, attempt: Attempt, flag: Flag, seen: ProviderPayment) -> None:
     await queries.mark_flagged(tx, asked.id, flag)
-    reported = seen.captured if seen.captured.minor else seen.amount
+    reported = seen.captured if seen.captured.minor or seen.amount is None else seen.amount
     await tx.publish(
         PaymentFlagged(
             payment_id=asked.id,

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from vezne.kernel.db import Database
 from vezne.kernel.errors import Conflict, Unauthenticated, Unavailable
 from vezne.kernel.money import Money
 
@@ -138,6 +139,7 @@ class ProviderRefund:
     grade: RefundGrade
     amount: Money
     failure_code: str | None = None
+    response: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,4 +207,13 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class InProcess(Protocol):
+    """A provider that keeps what it knows in our own database; it opens short transactions of its own."""
+
+    def bind(self, db: Database) -> None:
+        """Where it keeps what it knows."""
         ...

@@ -247,6 +247,7 @@ def _payment(answer: Mapping[str, Any]) -> ProviderPayment:
         refunded=_money(answer, "refunded_minor"),
         failure_code=answer.get("failure_code"),
         redirect_url=answer.get("redirect_url"),
+        response=answer,
     )
 
 
@@ -260,4 +261,5 @@ def _refund(answer: Mapping[str, Any]) -> ProviderRefund:
         grade=grade,
         amount=_money(answer, "amount_minor"),
         failure_code=answer.get("failure_code"),
+        response=answer,
     )
