@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,17 +16,18 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vezne.kernel.clock import real_now
-from vezne.sandbox import api, pages
+from vezne.sandbox import api, operations, pages, queries
 from vezne.sandbox.deliveries import Courier
 from vezne.sandbox.loopback import is_loopback
-from vezne.sandbox.operations import let_time_pass
 from vezne.sandbox.refusals import Refused
 from vezne.sandbox.settings import SandboxSettings
-from vezne.sandbox.store import Clock, Store
+from vezne.sandbox.store import Clock, Store, Tx
 
 log = logging.getLogger("vezne.sandbox")
 
 _STATIC = Path(__file__).with_name("static")
+_TIMERS: dict[str, Callable[[Tx, str, str], None]] = {"": operations.happen}
+"""What each provider's timers do, by what stands before the point in their names."""
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
@@ -79,6 +80,15 @@ async def _refuse(request: Request, error: Exception) -> Response:
     if request.url.path.startswith("/simulated/pay/"):
         return pages.show_problem(request, error)
     return api.error_response(error)
+
+
+def let_time_pass(tx: Tx) -> None:
+    """Everything that is due by now happens, in the order it is due. Run at the start of every transaction, so that no answer
+    is older than the clock.
+    """
+    for what, subject in queries.pop_due_timers(tx):
+        provider, _, deed = what.rpartition(".")
+        _TIMERS[provider](tx, deed, subject)
 
 
 def create_app(settings: SandboxSettings, clock: Clock = real_now) -> Starlette:

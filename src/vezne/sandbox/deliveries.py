@@ -8,70 +8,36 @@ import asyncio
 import json
 import logging
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import httpx2
-from standardwebhooks import Webhook
 
-from vezne.sandbox import faults
+from vezne.sandbox import faults, parcels
+from vezne.sandbox.events import SIMULATED
+from vezne.sandbox.parcels import Parcel
 from vezne.sandbox.settings import SandboxSettings
 from vezne.sandbox.store import Store, Tx, instant, stamp
 
 log = logging.getLogger("vezne.sandbox")
 
-_WRONG_SECRET = "whsec_" + "Zm9yZ2VkLWJ5LXRoZS1zYW5kYm94"  # signs the forged copies, and nothing else
-_STALE_BY = timedelta(minutes=10)
 _LONGEST_SLEEP = timedelta(seconds=1)
 """While something is due later the clock is looked at so often, because a clock that is given may jump."""
 _RETRIED = frozenset({"genuine", "redelivery"})
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """One try of one delivery, ready to go."""
-
-    delivery_id: int
-    event_id: str
-    kind: str
-    url: str
-    body: str
-    tries: int
-    lost: bool
-    at: datetime
-
-    def packed(self, secret: str) -> tuple[bytes, dict[str, str]]:
-        """The body and headers to send (Standard Webhooks): a forged copy claims success under a wrong secret."""
-        body, signer, at = self.body, Webhook(secret), self.at
-        if self.kind == "forged":
-            body, signer = _claiming_success(body), Webhook(_WRONG_SECRET)
-        if self.kind == "stale":
-            at -= _STALE_BY
-        headers = {
-            "content-type": "application/json",
-            "user-agent": "vezne-simulated-provider",
-            "webhook-id": self.event_id,
-            "webhook-timestamp": str(int(at.timestamp())),
-            "webhook-signature": signer.sign(self.event_id, at, body),
-        }
-        return body.encode(), headers
-
-
-def _claiming_success(body: str) -> str:
-    event = json.loads(body)
-    subject = str(event["type"]).partition(".")[0]
-    event["type"] = f"{subject}.succeeded"
-    event["data"]["status"] = "succeeded"
-    return json.dumps(event, separators=(",", ":"))
+Packer = Callable[[Parcel, SandboxSettings], tuple[bytes, dict[str, str]]]
+_PACKERS: Mapping[str, Packer] = {SIMULATED: parcels.pack}
+"""How each provider signs what it sends."""
 
 
 def take_due(tx: Tx, limit: int, under_way: Sequence[int]) -> list[Parcel]:
     """The deliveries that are due, oldest first, without those under way and those that wait for another to go before them."""
     rows = tx.sql.execute(
-        "SELECT d.id, d.event_id, d.kind, d.tries, e.webhook_url, e.body FROM deliveries d JOIN events e ON e.id = d.event_id"
+        "SELECT d.id, d.event_id, d.kind, d.tries, e.provider, e.webhook_url, e.body"
+        " FROM deliveries d JOIN events e ON e.id = d.event_id"
         " WHERE d.state = 'pending' AND d.due_at <= ?1 AND d.id NOT IN (SELECT value FROM json_each(?2))"
         " AND (d.goes_after IS NULL OR EXISTS (SELECT 1 FROM deliveries b WHERE b.id = d.goes_after AND b.tries > 0))"
         " ORDER BY d.due_at, d.id LIMIT ?3",
@@ -83,7 +49,9 @@ def take_due(tx: Tx, limit: int, under_way: Sequence[int]) -> list[Parcel]:
 
 def _parcel(tx: Tx, row: sqlite3.Row, lose: int) -> Parcel:
     lost = row["kind"] == "genuine" and row["tries"] < lose
-    return Parcel(row["id"], row["event_id"], row["kind"], row["webhook_url"], row["body"], row["tries"], lost, tx.now)
+    return Parcel(
+        row["id"], row["event_id"], row["provider"], row["kind"], row["webhook_url"], row["body"], row["tries"], lost, tx.now
+    )
 
 
 def next_due(tx: Tx) -> datetime | None:
@@ -180,7 +148,7 @@ class Courier:
             await asyncio.sleep(_LONGEST_SLEEP.total_seconds())
 
     async def _send(self, client: httpx2.AsyncClient, parcel: Parcel) -> tuple[str, int | None]:
-        body, headers = parcel.packed(self._settings.webhook_secret)
+        body, headers = _PACKERS[parcel.provider](parcel, self._settings)
         try:
             async with asyncio.timeout(self._settings.webhook_timeout.total_seconds()):
                 answer: Any = await client.post(parcel.url, content=body, headers=headers)

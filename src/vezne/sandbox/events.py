@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -11,19 +12,37 @@ from vezne.sandbox.models import Payment
 from vezne.sandbox.refusals import no_such
 from vezne.sandbox.store import Tx
 
+SIMULATED = "simulated"
 _REORDER_HOLD = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What one provider tells its merchant. `body` is the message before its sender signs it, as JSON or a form."""
+
+    id: str
+    provider: str
+    type: str
+    payment_id: str
+    webhook_url: str | None
+    body: str
 
 
 def announce(tx: Tx, event_type: str, payment: Payment, data: Mapping[str, object]) -> None:
     """Keep the event and, when the payment names a webhook address, queue its delivery as the armed faults have it."""
     event_id = new_id("sim_evt")
     body = json.dumps({"id": event_id, "type": event_type, "created_at": tx.stamp, "data": data}, separators=(",", ":"))
+    tell(tx, Event(event_id, SIMULATED, event_type, payment.id, payment.webhook_url, body))
+
+
+def tell(tx: Tx, event: Event) -> None:
+    """Keep an event of any provider and, when it names an address, queue its delivery as the armed faults have it."""
     tx.sql.execute(
-        "INSERT INTO events (id, type, payment_id, webhook_url, body, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-        (event_id, event_type, payment.id, payment.webhook_url, body, tx.stamp),
+        "INSERT INTO events (id, provider, type, payment_id, webhook_url, body, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (event.id, event.provider, event.type, event.payment_id, event.webhook_url, event.body, tx.stamp),
     )
-    if payment.webhook_url is not None:
-        _queue(tx, event_id)
+    if event.webhook_url is not None:
+        _queue(tx, event.id)
 
 
 def _queue(tx: Tx, event_id: str) -> None:
@@ -104,10 +123,11 @@ def shown_event(tx: Tx, event: Mapping[str, Any]) -> dict[str, object]:
     return {
         "id": event["id"],
         "object": "event",
+        "provider": event["provider"],
         "type": event["type"],
         "payment": event["payment_id"],
         "webhook_url": event["webhook_url"],
         "created_at": event["created_at"],
-        "body": json.loads(event["body"]),
+        "body": json.loads(event["body"]) if event["body"].startswith("{") else event["body"],
         "deliveries": deliveries,
     }

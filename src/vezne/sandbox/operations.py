@@ -132,21 +132,18 @@ def settle_refund(tx: Tx, refund_id: str) -> Refund:
     return settled
 
 
-def let_time_pass(tx: Tx) -> None:
-    """Everything that is due by now happens, in the order it is due. Run at the start of every transaction, so that no answer
-    is older than the clock.
-    """
-    for what, subject in queries.pop_due_timers(tx):
-        if what == "settle_refund":
-            settle_refund(tx, subject)
-            continue
-        payment = queries.select_payment(tx, subject)
-        if (what == "expire_payment" and payment.status in OPEN) or (
-            what == "expire_authorisation" and payment.status is Status.AUTHORISED
-        ):
-            _keep(tx, payment.expire())
-        elif what == "finish_processing":
-            _keep(tx, payment.approve())
+def happen(tx: Tx, what: str, subject: str) -> None:
+    """What a timer of this provider was wound for."""
+    if what == "settle_refund":
+        settle_refund(tx, subject)
+        return
+    payment = queries.select_payment(tx, subject)
+    if (what == "expire_payment" and payment.status in OPEN) or (
+        what == "expire_authorisation" and payment.status is Status.AUTHORISED
+    ):
+        _keep(tx, payment.expire())
+    elif what == "finish_processing":
+        _keep(tx, payment.approve())
 
 
 def _keep(tx: Tx, moved: Payment) -> Payment:

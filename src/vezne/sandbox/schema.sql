@@ -59,10 +59,12 @@ CREATE TABLE IF NOT EXISTS timers (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS timers_due ON timers (due_at);
 
+-- What a merchant is told, by whichever of the providers played here; `payment_id` is that provider's own name for the payment.
 CREATE TABLE IF NOT EXISTS events (
     id TEXT PRIMARY KEY,
+    provider TEXT NOT NULL DEFAULT 'simulated',
     type TEXT NOT NULL,
-    payment_id TEXT NOT NULL REFERENCES payments (id),
+    payment_id TEXT NOT NULL,
     webhook_url TEXT,
     body TEXT NOT NULL,
     created_at TEXT NOT NULL

@@ -19,7 +19,10 @@ from vezne.sandbox.settings import SandboxSettings
 T = TypeVar("T")
 Clock = Callable[[], datetime]
 
-_SCHEMA = Path(__file__).with_name("schema.sql")
+_FOLDER = Path(__file__).parent
+_SCHEMAS = (_FOLDER / "schema.sql", *sorted(_FOLDER.glob("*/schema.sql")))
+"""What all providers share, and then the books of each that has some of its own."""
+_UPGRADE = _FOLDER / "upgrade.sql"
 
 
 def stamp(at: datetime) -> str:
@@ -98,8 +101,10 @@ class Store:
         sql.row_factory = sqlite3.Row
         sql.execute("PRAGMA journal_mode = WAL")
         sql.execute("PRAGMA synchronous = FULL")
+        _upgrade(sql)
         sql.execute("PRAGMA foreign_keys = ON")
-        sql.executescript(_SCHEMA.read_text("utf-8"))
+        for schema in _SCHEMAS:
+            sql.executescript(schema.read_text("utf-8"))
         self._sql = sql
 
     def _close(self) -> None:
@@ -122,3 +127,12 @@ class Store:
             raise
         sql.execute("COMMIT")
         return result, sql.total_changes != before
+
+
+def _upgrade(sql: sqlite3.Connection) -> None:
+    """Bring a file of an earlier version up to date. References by a table's name stay as they are while it is replaced."""
+    columns = {row["name"] for row in sql.execute("PRAGMA table_info(events)")}
+    if columns and "provider" not in columns:
+        sql.execute("PRAGMA legacy_alter_table = ON")
+        sql.executescript(f"BEGIN; {_UPGRADE.read_text('utf-8')} COMMIT;")
+        sql.execute("PRAGMA legacy_alter_table = OFF")
