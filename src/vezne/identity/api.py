@@ -7,6 +7,9 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field, StringConstraints
 
+from vezne.identity.api_fields import Email, Metadata, Text
+from vezne.identity.api_payees import payee_api
+from vezne.identity.api_staff import staff_api
 from vezne.identity.events import TenantClockMoved
 from vezne.identity.models import (
     ApiKey,
@@ -38,17 +41,11 @@ key_api = router("/v1/api-keys", "API keys", permission="keys.manage")
 customer_api = router("/v1/customers", "Customers")
 clock_api = router("/v1/test-clock", "Test clock", permission="clock.manage")
 audit_api = router("/v1/audit-log", "Audit log", permission="audit.read")
-ROUTERS = (tenant_api, key_api, customer_api, clock_api, audit_api)
+ROUTERS = (tenant_api, key_api, customer_api, payee_api, clock_api, audit_api, staff_api)
 
 TenantId = Annotated[UUID, PublicId("ten")]
 KeyId = Annotated[UUID, PublicId("key")]
 CustomerId = Annotated[UUID, PublicId("cus")]
-Metadata = Annotated[
-    dict[Annotated[str, StringConstraints(min_length=1, max_length=40)], Annotated[str, StringConstraints(max_length=500)]],
-    Field(max_length=50, description="your own names and values, up to 50"),
-]
-Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]+\.[^@\s]{2,}$", max_length=254)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 class EmptyPatch(Invalid):

@@ -66,8 +66,76 @@ class CustomerChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PayeeCreated(Event):
+    """Somebody who is owed shares became known."""
+
+    payee_id: UUID
+    reference: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PayeeChanged(Event):
+    """A payee's details changed; a bank account is named here and never told."""
+
+    payee_id: UUID
+    changed: list[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TenantClockMoved(Event):
     """A test tenant's clock was held, moved or (null) let go."""
 
     tenant_id: UUID
     held_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StaffInvited(Event):
+    """Somebody was invited to the console, or to choose a new password; the link itself is not told."""
+
+    staff_id: UUID
+    role: str
+    payee_id: UUID | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StaffJoined(Event):
+    """An invitation was taken up: its password is chosen."""
+
+    staff_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StaffChanged(Event):
+    """A member of staff's details, role, password or second step changed; the values themselves are not told."""
+
+    staff_id: UUID
+    changed: list[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StaffSignedIn(Event):
+    """A member of staff signed in; `with_code`: by password and a second step."""
+
+    staff_id: UUID
+    session_id: UUID
+    with_code: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StaffRefused(Event):
+    """Somebody tried to be this member of staff with a wrong password or code; `in_a_row` counts such tries."""
+
+    staff_id: UUID
+    step: str
+    in_a_row: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SessionEnded(Event):
+    """A session was ended before its time: signed out, or ended by somebody, or because the account changed."""
+
+    session_id: UUID
+    staff_id: UUID
+    why: str
