@@ -14,8 +14,9 @@ from vezne.kernel.errors import Forbidden, Invalid, NotFound
 OWN = "own"
 """The reference of the payee that is the tenant itself."""
 
-_NO_COUNTRIES = {code for code in map(str, Locale("en").territories) if len(code) == 2 and code.isalpha()} - _NO_COUNTRIES  # noqa: PLR2004
-_COUNTRIES = {code for code in Locale("en").territories if len(code) == 2 and code.isalpha()} - _NO_COUNTRIES  # noqa: PLR2004
+_NO_COUNTRIES = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}  # CLDR's regions of two letters that are no country
+_REGIONS = [str(code) for code in Locale("en").territories]
+_COUNTRIES = {code for code in _REGIONS if len(code) == 2 and code.isalpha()} - _NO_COUNTRIES  # noqa: PLR2004
 
 
 class PayeeUnknown(NotFound):
