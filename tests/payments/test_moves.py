@@ -22,11 +22,10 @@ from vezne.payments.models import (
     attempt_status,
     make_client_secret,
     read_client_secret,
-    tenant_number,
-    tenant_text,
     wait_before,
 )
 from vezne.payments.providers.base import Grade
+from vezne.payments.tenant_texts import tenant_number, tenant_text
 
 pytestmark = pytest.mark.unit
 

@@ -11,9 +11,9 @@ from vezne.kernel.clock import real_now
 from vezne.kernel.db import Database
 from vezne.kernel.errors import NotFound
 from vezne.kernel.settings import Settings
-from vezne.payments.models import tenant_text
 from vezne.payments.providers import PROVIDERS
 from vezne.payments.providers.base import InProcess, Provider
+from vezne.payments.tenant_texts import tenant_text
 
 
 class ProviderUnknown(NotFound):

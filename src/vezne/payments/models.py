@@ -13,11 +13,11 @@ from vezne.kernel.errors import NotFound
 from vezne.kernel.ids import parse_id, public_id
 from vezne.kernel.money import Money
 from vezne.payments.providers.base import Grade
+from vezne.payments.tenant_texts import tenant_number, tenant_text
 
 MAX_ATTEMPTS = 10
 """After so many declined attempts a payment is failed for good: more would be somebody trying out cards."""
 _SECRET_BYTES = 24
-_TENANT_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 _CLIENT_SECRET = re.compile(r"(pay_[0-9a-z]{26})_secret_([0-9a-hjkmnp-tv-z]{1,13})_([A-Za-z0-9_-]{32})", re.ASCII)
 
 
@@ -247,25 +247,6 @@ def attempt_status(grade: Grade) -> AttemptStatus:
 def wait_before(tries: int) -> timedelta:
     """How long to wait before asking a provider again: 5 s, 10 s, 20 s, … at most an hour."""
     return min(timedelta(seconds=5 * 2 ** min(tries, 12)), timedelta(hours=1))
-
-
-def tenant_text(tenant_id: int) -> str:
-    """The tenant's number as it stands in public addresses (base 32 without i, l, o, u)."""
-    digits = ""
-    while tenant_id or not digits:
-        tenant_id, digit = divmod(tenant_id, 32)
-        digits = _TENANT_DIGITS[digit] + digits
-    return digits
-
-
-def tenant_number(text: str) -> int:
-    """The number that `tenant_text` wrote. Raises ValueError."""
-    if not 1 <= len(text) <= 12:  # noqa: PLR2004 - 60 bits
-        raise ValueError("no tenant's number")
-    number = 0
-    for char in text:
-        number = number * 32 + _TENANT_DIGITS.index(char)
-    return number
 
 
 def make_client_secret(tenant_id: int, payment_id: UUID) -> str:

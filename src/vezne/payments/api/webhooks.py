@@ -19,10 +19,11 @@ from vezne.kernel.paging import Page, PageParams, cursor
 from vezne.kernel.principal import Principal
 from vezne.payments import queries_webhooks
 from vezne.payments.gateways import Gateways, ProviderUnknown
-from vezne.payments.models import InboundWebhook, tenant_number
+from vezne.payments.models import InboundWebhook
 from vezne.payments.operations import receiving
 from vezne.payments.operations.paying import principal_of
 from vezne.payments.providers.base import SignatureInvalid
+from vezne.payments.tenant_texts import tenant_number
 
 LARGEST_BODY = 64 * 1024
 WebhookId = Annotated[UUID, PublicId("whk")]

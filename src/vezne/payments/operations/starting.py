@@ -22,14 +22,13 @@ from vezne.payments.models import (
     AttemptStatus,
     Payment,
     PaymentStatus,
-    tenant_number,
-    tenant_text,
     wait_before,
 )
 from vezne.payments.operations import closing, settling
 from vezne.payments.operations.paying import PaymentNotOpen, PaymentUnderReview, refuse_unless_open
 from vezne.payments.operations.settling import PaymentInFlight
 from vezne.payments.providers.base import FormPost, Payer, Provider, ProviderRefused, Started, StartRequest
+from vezne.payments.tenant_texts import tenant_number, tenant_text
 
 _TOKEN = re.compile(r"([0-9a-hjkmnp-tv-z]{1,12})_(att_[0-9a-z]{26})_([A-Za-z0-9_-]{32})", re.ASCII)
 _MAC_BYTES = 24
