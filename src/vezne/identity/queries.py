@@ -46,6 +46,14 @@ async def select_livemode(connection: AnyConnection, tenant_id: int) -> bool | N
     return livemode
 
 
+async def select_origin_known(connection: AnyConnection, origin: str) -> bool:
+    """Whether some tenant's widget may stand on this web site."""
+    known: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT 1 FROM tenants WHERE settings -> 'widget_origins' ? $1)", origin
+    )
+    return known
+
+
 async def select_tenant(tx: Tx, *, lock: bool = False) -> Tenant | None:
     """The transaction's tenant; with `lock`, held until the transaction ends."""
     columns = "SELECT tenant_id, id, slug, name, livemode, settings, created_at FROM tenants"

@@ -99,11 +99,16 @@ async def _on_refusal(request: Request, refusal: Exception) -> Response:
 async def _on_invalid(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
+    return invalid_response(error, request.state.request_id)
+
+
+def invalid_response(error: RequestValidationError, request_id: str) -> JSONResponse:
+    """A request that does not fit its model, as its answer: each field at fault is named."""
     errors: list[dict[str, object]] = [
         {"loc": list(item["loc"]), "msg": item["msg"], "type": item["type"]} for item in error.errors()[:_NAMED_ERRORS]
     ]
     names = ", ".join(".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0]) for item in error.errors()[:5])
-    return problem(422, "invalid", f"Not valid: {names}.", request.state.request_id, errors)
+    return problem(422, "invalid", f"Not valid: {names}.", request_id, errors)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

@@ -73,6 +73,12 @@ async def livemode_of(db: Database, number: int) -> bool | None:
         return await queries.select_livemode(connection, number)
 
 
+async def is_widget_origin(db: Database, origin: str) -> bool:
+    """Whether some tenant lets this web site embed its widget. Which one, a request tells only after a browser has asked this."""
+    async with db.connection() as connection:
+        return await queries.select_origin_known(connection, origin)
+
+
 async def tenant_of(tx: Tx) -> Tenant:
     """The transaction's tenant. Raises TenantNotFound."""
     return _there(await queries.select_tenant(tx), tx)
