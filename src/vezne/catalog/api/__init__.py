@@ -1,0 +1,8 @@
+"""The catalogue over HTTP: items with their prices, fee rules with their versions."""
+
+from vezne.catalog.api.fees import api as fee_api
+from vezne.catalog.api.items import api as item_api
+
+ROUTERS = (item_api, fee_api)
+
+__all__ = ["ROUTERS"]

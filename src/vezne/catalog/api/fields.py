@@ -1,0 +1,34 @@
+"""The fields that bodies of the catalogue share."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, Strict, StringConstraints
+
+from vezne.kernel.ids import PublicId, UnknownId, parse_id
+from vezne.kernel.money import MAX_MINOR, Currency
+from vezne.kernel.paging import CursorUnknown, PageParams
+
+ItemId = Annotated[UUID, PublicId("itm")]
+FeeRuleId = Annotated[UUID, PublicId("fee")]
+PayeeId = Annotated[UUID, PublicId("pye")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
+Metadata = Annotated[
+    dict[Annotated[str, StringConstraints(min_length=1, max_length=40)], Annotated[str, StringConstraints(max_length=500)]],
+    Field(max_length=50, description="your own names and values, up to 50"),
+]
+AmountOrNothing = Annotated[int, Strict(), Field(ge=0, le=MAX_MINOR)]
+Amounts = Annotated[
+    dict[Currency, AmountOrNothing], Field(max_length=50, description="minor units by currency", examples=[{"TRY": 10000}])
+]
+
+
+def position_of(page: PageParams, prefix: str) -> UUID | None:
+    """The id after which a list goes on. Raises CursorUnknown."""
+    position = page.position()
+    if position is None:
+        return None
+    try:
+        return parse_id(prefix, position)
+    except UnknownId:
+        raise CursorUnknown(loc=("query", "after")) from None
