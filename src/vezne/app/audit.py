@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
-from vezne import checkout, identity, ledger, orders, payments, wallets
+from vezne import catalog, checkout, identity, ledger, orders, payments, wallets
 from vezne.kernel.audit import Finding
 from vezne.kernel.db import Database, Tx
 from vezne.kernel.principal import Principal
@@ -14,6 +14,7 @@ Audit = Callable[[Tx], Awaitable[list[Finding]]]
 AUDITS: tuple[Audit, ...] = (
     ledger.audit,
     identity.audit,
+    catalog.audit,
     wallets.audit,
     payments.audit,
     orders.audit,

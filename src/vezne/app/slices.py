@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
+from vezne.catalog.api import ROUTERS as CATALOG
 from vezne.checkout.api import ROUTERS as CHECKOUT
 from vezne.identity.api import ROUTERS as IDENTITY
 from vezne.kernel.db import Database
@@ -16,7 +17,7 @@ from vezne.payments.api import ROUTERS as PAYMENTS
 from vezne.wallets.api import FAST as WALLETS_FAST
 from vezne.wallets.api import ROUTERS as WALLETS
 
-ROUTERS: tuple[APIRouter, ...] = (*IDENTITY, ledger_api, *WALLETS, *PAYMENTS, *ORDERS, *CHECKOUT)
+ROUTERS: tuple[APIRouter, ...] = (*IDENTITY, *CATALOG, ledger_api, *WALLETS, *PAYMENTS, *ORDERS, *CHECKOUT)
 FAST: tuple[FastRoute, ...] = WALLETS_FAST
 
 

@@ -72,7 +72,15 @@ from vezne.identity.operations.tenants import (
     settings_of,
     tenant_of,
 )
-from vezne.identity.payees import BicInvalid, CountryUnknown, IbanInvalid, Payee, PayeesForPlatformOnly, PayeeUnknown
+from vezne.identity.payees import (
+    BicInvalid,
+    CountryUnknown,
+    IbanInvalid,
+    Payee,
+    PayeeInactive,
+    PayeesForPlatformOnly,
+    PayeeUnknown,
+)
 from vezne.identity.permissions import PERMISSIONS, ROLES
 
 __all__ = [
@@ -99,6 +107,7 @@ __all__ = [
     "PasswordTooLong",
     "PasswordTooShort",
     "Payee",
+    "PayeeInactive",
     "PayeeUnknown",
     "PayeesForPlatformOnly",
     "Proposal",

@@ -58,7 +58,7 @@ class PayeePatch(RequestModel):
     account_holder: Text | None = None
     iban: Iban | None = None
     bic: Bic | None = None
-    active: bool = Field(True, description="whether it is to be sold for and paid out to")
+    active: bool = Field(True, description="false: no new item is made for it")
     metadata: Metadata | None = None
 
 

@@ -9,7 +9,7 @@ from babel import Locale
 from schwifty import BIC, IBAN
 from schwifty.exceptions import SchwiftyException
 
-from vezne.kernel.errors import Forbidden, Invalid, NotFound
+from vezne.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 
 OWN = "own"
 """The reference of the payee that is the tenant itself."""
@@ -33,6 +33,10 @@ class BicInvalid(Invalid):
 
 class CountryUnknown(Invalid):
     """A country is given by its two capital letters (ISO 3166-1), such as TR."""
+
+
+class PayeeInactive(Conflict):
+    """Payee {payee_id} is not active: nothing new is sold for it."""
 
 
 class PayeesForPlatformOnly(Forbidden):

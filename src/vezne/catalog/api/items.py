@@ -35,7 +35,7 @@ Accepts = Annotated[
     list[StoredValue], Field(max_length=4, description="which stored value may pay; coins only where they are named")
 ]
 MaxPerOrder = Annotated[int, Field(ge=1, le=1_000_000)]
-STRANGERS = (identity.PayeeUnknown, FeeRuleUnknown, FeesForPlatformOnly, ItemMalformed)
+STRANGERS = (identity.PayeeUnknown, identity.PayeeInactive, FeeRuleUnknown, FeesForPlatformOnly, ItemMalformed)
 
 
 class ItemNotChanged(Invalid):

@@ -18,7 +18,7 @@ from vezne.kernel.money import Money, exponent
 async def create_item(tx: Tx, new: NewItem) -> Item:
     """Make an item; each call another one. Whoever acts for one payee makes that payee's items, under the platform's usual fee.
 
-    Raises ItemMalformed, CurrencyUnknown, PayeeUnknown, FeeRuleUnknown, FeesForPlatformOnly.
+    Raises ItemMalformed, CurrencyUnknown, PayeeUnknown, PayeeInactive, FeeRuleUnknown, FeesForPlatformOnly.
     """
     only = tx.principal.payee_id
     item = Item(
@@ -41,7 +41,7 @@ async def create_item(tx: Tx, new: NewItem) -> Item:
     refuse_malformed_item(item)
     if only is not None and new.fee_rule_id is not None:
         raise FeesForPlatformOnly
-    await _refuse_strangers(tx, item)
+    await _refuse_strangers(tx, item.payee_id, item.fee_rule_id)
     await queries.insert_item(tx, item)
     await tx.publish(ItemCreated(item_id=item.id, kind=item.kind, payee_id=item.payee_id))
     if item.prices:
@@ -85,7 +85,7 @@ async def change_item(tx: Tx, item_id: UUID, **changes: Any) -> Item:  # noqa: A
     """Change those details that are given; prices are changed by `set_price`. The same again changes nothing.
 
     What was sold before keeps the price and the fee it was sold with. Raises ItemUnknown, ItemMalformed, PayeeUnknown,
-    FeeRuleUnknown, FeesForPlatformOnly.
+    PayeeInactive, FeeRuleUnknown, FeesForPlatformOnly.
     """
     before = await _locked(tx, item_id)
     after = replace(before, **changes)
@@ -95,7 +95,9 @@ async def change_item(tx: Tx, item_id: UUID, **changes: Any) -> Item:  # noqa: A
     refuse_malformed_item(after)
     if tx.principal.payee_id is not None and {"fee_rule_id", "payee_id"} & set(changed):
         raise FeesForPlatformOnly
-    await _refuse_strangers(tx, after)
+    await _refuse_strangers(
+        tx, after.payee_id if "payee_id" in changed else None, after.fee_rule_id if "fee_rule_id" in changed else None
+    )
     await queries.update_item(tx, after)
     await tx.publish(ItemChanged(item_id=item_id, changed=changed))
     return after
@@ -152,8 +154,8 @@ async def _locked(tx: Tx, item_id: UUID) -> Item:
     return await item(tx, item_id)
 
 
-async def _refuse_strangers(tx: Tx, item: Item) -> None:
-    if item.payee_id is not None:
-        await identity.payee(tx, item.payee_id)
-    if item.fee_rule_id is not None:
-        await fees.fee_rule(tx, item.fee_rule_id)
+async def _refuse_strangers(tx: Tx, payee_id: UUID | None, fee_rule_id: UUID | None) -> None:
+    if payee_id is not None and not (await identity.payee(tx, payee_id)).active:
+        raise identity.PayeeInactive(payee_id=public_id("pye", payee_id), loc=("body", "payee_id"))
+    if fee_rule_id is not None:
+        await fees.fee_rule(tx, fee_rule_id)
