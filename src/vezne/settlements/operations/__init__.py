@@ -1,0 +1,1 @@
+"""What can be done with settlements and payouts, one file a family of verbs."""

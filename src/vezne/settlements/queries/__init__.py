@@ -1,0 +1,1 @@
+"""The SQL of settlements, one file a family of tables."""
