@@ -67,7 +67,9 @@ class Caller:
         placed = await self.make("/v1/top-ups", {"customer_id": customer, **lira})
         session = await self.make("/v1/checkout-sessions", {"order_id": placed["order"]["id"]})
         key = await self.make("/v1/api-keys", {"kind": "secret", "name": "another"})
+        staff = await self.make("/v1/staff", {"email": f"{uuid4().hex}@example.org", "name": "Ada", "role": "viewer"})
         ids = {
+            "stf": staff["id"],
             "cus": customer,
             "wal": wallet,
             "txn": debit["id"],

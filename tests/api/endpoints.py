@@ -15,6 +15,7 @@ PATH_PREFIXES = {
     "payment_id": "pay",
     "session_id": "cks",
     "key_id": "key",
+    "staff_id": "stf",
 }
 """What a path parameter names. A parameter that is not here makes the tests fail: say what it names, and make one."""
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "jobs": "vezne.app.cli_jobs",
     "tenants": "vezne.app.cli_tenants",
     "keys": "vezne.app.cli_keys",
+    "staff": "vezne.app.cli_staff",
     "clock": "vezne.app.cli_clock",
     "import": "vezne.app.cli_import",
 }
