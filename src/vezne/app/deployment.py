@@ -100,9 +100,18 @@ def open_deployment(settings: Settings, embedded_dsn: str) -> Deployment:
             "master_key": settings.master_key or SecretStr(kept["master_key"]),
             "seal_key": settings.seal_key or SecretStr(kept["seal_key"]),
             "simulated_webhook_secret": settings.simulated_webhook_secret or SecretStr(kept["simulated_webhook_secret"]),
+            **_magic_pay(settings, kept),
         }
     )
     return Deployment(complete, embedded_dsn if database_url is None else database_url.get_secret_value())
+
+
+def _magic_pay(settings: Settings, kept: dict[str, str]) -> dict[str, object]:
+    """MagicPay at the sandbox, unless an address is set: then only what is set belongs to it."""
+    if settings.magic_pay_base_url is not None:
+        return {}
+    names = ("magic_pay_api_key", "magic_pay_secret", "magic_pay_webhook_secret")
+    return {name: getattr(settings, name) or SecretStr(kept[name]) for name in names}
 
 
 def _reachable(host: str) -> str:
@@ -118,6 +127,9 @@ def _kept_secrets(file: Path) -> dict[str, str]:
         "master_key": secrets.token_urlsafe(32),
         "seal_key": secrets.token_urlsafe(32),
         "simulated_webhook_secret": f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}",
+        "magic_pay_api_key": f"mp_test_{secrets.token_urlsafe(24)}",
+        "magic_pay_secret": secrets.token_urlsafe(32),
+        "magic_pay_webhook_secret": f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}",
     }
     if made.keys() - kept.keys():
         kept = {**made, **kept}

@@ -74,11 +74,19 @@ def play_providers(deployment: Deployment) -> None:
     sandbox = importlib.import_module("vezne.sandbox")
     settings = deployment.settings
     key, secret = settings.simulated_api_key, settings.simulated_webhook_secret
+    here = settings.magic_pay_base_url is None
+    mp_key, mp_secret, mp_webhook_secret = [
+        each.get_secret_value() if each and here else None
+        for each in (settings.magic_pay_api_key, settings.magic_pay_secret, settings.magic_pay_webhook_secret)
+    ]
     sandbox.run(
         sandbox.SandboxSettings(
             database=deployment.sandbox_file,
             api_key=key.get_secret_value() if key else "",
             webhook_secret=secret.get_secret_value() if secret else "",
+            magic_pay_api_key=mp_key,
+            magic_pay_secret=mp_secret,
+            magic_pay_webhook_secret=mp_webhook_secret,
             port=settings.sandbox_port,
         )
     )

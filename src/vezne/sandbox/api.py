@@ -1,7 +1,6 @@
 """The machine API under /simulated/v1: authentication, idempotency, faults, and one function an endpoint."""
 
 import asyncio
-import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -15,10 +14,11 @@ from starlette.types import Receive, Scope, Send
 
 from vezne.sandbox import events, faults, operations, queries
 from vezne.sandbox.cards import CARDS, digits_of
-from vezne.sandbox.models import OPEN, Status, shown_payment, shown_refund
+from vezne.sandbox.models import OPEN, Status
 from vezne.sandbox.refusals import Refused
 from vezne.sandbox.requests import LARGEST_BODY, Capture, NewPayment, NewRefund, Nothing, Play, fingerprint, read_body
-from vezne.sandbox.settings import LIVE_MARK, SandboxSettings
+from vezne.sandbox.settings import SandboxSettings
+from vezne.sandbox.skins import Skin
 from vezne.sandbox.store import Store, Tx
 
 B = TypeVar("B", bound=BaseModel)
@@ -58,7 +58,7 @@ class CutConnection(Response):
 
 def error_response(refused: Refused) -> Response:
     """The API's own error body."""
-    headers = {"www-authenticate": 'Bearer realm="simulated"'} if refused.status == 401 else {}  # noqa: PLR2004
+    headers = {"www-authenticate": 'Bearer realm="sandbox"'} if refused.status == 401 else {}  # noqa: PLR2004
     return Response(json.dumps(refused.body), refused.status, headers, "application/json")
 
 
@@ -72,13 +72,9 @@ async def read_limited(request: Request, limit: int) -> bytes:
     return bytes(raw)
 
 
-def _authenticate(request: Request) -> None:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if LIVE_MARK in key:
-        raise Refused(401, "live_key_refused", "This is a test gateway; a live key must never be sent to it.")
-    settings: SandboxSettings = request.app.state.settings
-    if scheme.lower() != "bearer" or not hmac.compare_digest(key.strip().encode(), settings.api_key.encode()):
-        raise Refused(401, "unauthenticated", "Send the merchant's API key as 'Authorization: Bearer sim_sk_test_…'.")
+def _authenticate(request: Request, raw: bytes = b"") -> None:
+    store = _store(request)
+    store.skin.authenticate(request, raw, request.app.state.settings, store.clock())
 
 
 def _idempotency_key(request: Request) -> str | None:
@@ -90,9 +86,10 @@ def _idempotency_key(request: Request) -> str | None:
 
 async def _perform(request: Request, operation: str, model: type[B], action: Action[B]) -> Response:
     """Answer a POST: the same Idempotency-Key and content again get the same answer, refusals included."""
-    _authenticate(request)
+    raw = await read_limited(request, LARGEST_BODY)
+    _authenticate(request, raw)
     key = _idempotency_key(request)
-    body = read_body(model, await read_limited(request, LARGEST_BODY))
+    body = read_body(model, raw)
     mark = fingerprint(request.method, request.url.path, body=body.model_dump())
     answer = await _store(request).transact(lambda tx: _spoil(tx, operation, _once(tx, key, mark, body, action)))
     return await _send(answer)
@@ -164,7 +161,7 @@ def _page(request: Request) -> tuple[int, str | None]:
 
 def _base_url(request: Request) -> str:
     settings: SandboxSettings = request.app.state.settings
-    return (settings.public_url or str(request.base_url)).rstrip("/")
+    return (settings.public_url or f"{request.url.scheme}://{request.url.netloc}").rstrip("/")
 
 
 async def create_payment(request: Request) -> Response:
@@ -173,7 +170,7 @@ async def create_payment(request: Request) -> Response:
     def action(tx: Tx, body: NewPayment) -> Answer:
         mark = fingerprint("payment", body=body.model_dump())
         payment, made = operations.create_payment(tx, body, mark, _base_url(request))
-        return Answer(201 if made else 200, shown_payment(payment))
+        return Answer(201 if made else 200, tx.skin.show_payment(payment))
 
     return await _perform(request, "create", NewPayment, action)
 
@@ -186,9 +183,9 @@ async def list_payments(request: Request) -> Response:
     def question(tx: Tx) -> Mapping[str, object]:
         if reference is not None:
             found = queries.select_payment_by_reference(tx, reference)
-            return {"data": [] if found is None else [shown_payment(found)], "has_more": False}
+            return {"data": [] if found is None else [tx.skin.show_payment(found)], "has_more": False}
         rows = queries.select_payments(tx, limit=limit + 1, after=after)
-        return {"data": [shown_payment(row) for row in rows[:limit]], "has_more": len(rows) > limit}
+        return {"data": [tx.skin.show_payment(row) for row in rows[:limit]], "has_more": len(rows) > limit}
 
     return await _look(request, "read", question)
 
@@ -196,7 +193,7 @@ async def list_payments(request: Request) -> Response:
 async def fetch_payment(request: Request) -> Response:
     """GET /payments/{id}"""
     payment_id = request.path_params["id"]
-    return await _look(request, "read", lambda tx: shown_payment(queries.select_payment(tx, payment_id)))
+    return await _look(request, "read", lambda tx: tx.skin.show_payment(queries.select_payment(tx, payment_id)))
 
 
 async def capture_payment(request: Request) -> Response:
@@ -204,7 +201,7 @@ async def capture_payment(request: Request) -> Response:
     payment_id = request.path_params["id"]
 
     def action(tx: Tx, body: Capture) -> Answer:
-        return Answer(200, shown_payment(operations.capture(tx, payment_id, body.amount_minor)))
+        return Answer(200, tx.skin.show_payment(operations.capture(tx, payment_id, body.amount_minor)))
 
     return await _perform(request, "capture", Capture, action)
 
@@ -212,7 +209,9 @@ async def capture_payment(request: Request) -> Response:
 async def cancel_payment(request: Request) -> Response:
     """POST /payments/{id}/cancel"""
     payment_id = request.path_params["id"]
-    return await _perform(request, "cancel", Nothing, lambda tx, _: Answer(200, shown_payment(operations.cancel(tx, payment_id))))
+    return await _perform(
+        request, "cancel", Nothing, lambda tx, _: Answer(200, tx.skin.show_payment(operations.cancel(tx, payment_id)))
+    )
 
 
 async def refund_payment(request: Request) -> Response:
@@ -222,7 +221,7 @@ async def refund_payment(request: Request) -> Response:
     def action(tx: Tx, body: NewRefund) -> Answer:
         mark = fingerprint("refund", payment_id, body=body.model_dump())
         refund, made = operations.refund(tx, payment_id, body.amount_minor, body.merchant_reference, mark)
-        return Answer(201 if made else 200, shown_refund(refund))
+        return Answer(201 if made else 200, tx.skin.show_refund(refund))
 
     return await _perform(request, "refund", NewRefund, action)
 
@@ -233,7 +232,7 @@ async def list_refunds(request: Request) -> Response:
 
     def question(tx: Tx) -> Mapping[str, object]:
         rows = queries.select_refunds_of(tx, queries.select_payment(tx, payment_id).id)
-        return {"data": [shown_refund(row) for row in rows], "has_more": False}
+        return {"data": [tx.skin.show_refund(row) for row in rows], "has_more": False}
 
     return await _look(request, "read", question)
 
@@ -241,7 +240,7 @@ async def list_refunds(request: Request) -> Response:
 async def fetch_refund(request: Request) -> Response:
     """GET /refunds/{id}"""
     refund_id = request.path_params["id"]
-    return await _look(request, "read", lambda tx: shown_refund(queries.select_refund(tx, refund_id)))
+    return await _look(request, "read", lambda tx: tx.skin.show_refund(queries.select_refund(tx, refund_id)))
 
 
 async def play_customer(request: Request) -> Response:
@@ -258,7 +257,7 @@ async def play_customer(request: Request) -> Response:
         payment = operations.pay(tx, payment, card)
         if payment.status is Status.REQUIRES_ACTION and body.three_ds != "abandon":
             payment = operations.answer_challenge(tx, payment, approved=body.three_ds == "approve")
-        return Answer(200, shown_payment(payment))
+        return Answer(200, tx.skin.show_payment(payment))
 
     return await _perform(request, "play", Play, action)
 
@@ -320,14 +319,14 @@ async def health(request: Request) -> Response:
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 _TABLE: tuple[tuple[str, str, Endpoint], ...] = (
-    ("POST", "/payments", create_payment),
-    ("GET", "/payments", list_payments),
-    ("GET", "/payments/{id}", fetch_payment),
-    ("POST", "/payments/{id}/capture", capture_payment),
-    ("POST", "/payments/{id}/cancel", cancel_payment),
-    ("POST", "/payments/{id}/refunds", refund_payment),
-    ("GET", "/payments/{id}/refunds", list_refunds),
-    ("POST", "/payments/{id}/play", play_customer),
+    ("POST", "/{things}", create_payment),
+    ("GET", "/{things}", list_payments),
+    ("GET", "/{things}/{id}", fetch_payment),
+    ("POST", "/{things}/{id}/capture", capture_payment),
+    ("POST", "/{things}/{id}/cancel", cancel_payment),
+    ("POST", "/{things}/{id}/refunds", refund_payment),
+    ("GET", "/{things}/{id}/refunds", list_refunds),
+    ("POST", "/{things}/{id}/play", play_customer),
     ("GET", "/refunds/{id}", fetch_refund),
     ("GET", "/events", list_events),
     ("GET", "/events/{id}", fetch_event),
@@ -336,5 +335,10 @@ _TABLE: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/faults", show_faults),
     ("DELETE", "/faults", disarm_faults),
 )
-ROUTES = [Route(f"/simulated/v1{path}", endpoint, methods=[method]) for method, path, endpoint in _TABLE]
-ROUTES.append(Route("/simulated/healthz", health, methods=["GET"]))
+
+
+def routes(skin: Skin, prefix: str) -> list[Route]:
+    """The machine API as `skin` names it, under `prefix`."""
+    table = [(method, path.replace("{things}", skin.things), endpoint) for method, path, endpoint in _TABLE]
+    api = [Route(f"{prefix}/v1{path}", endpoint, methods=[method]) for method, path, endpoint in table]
+    return [*api, Route(f"{prefix}/healthz", health, methods=["GET"])]

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -21,6 +21,7 @@ from vezne.sandbox.deliveries import Courier
 from vezne.sandbox.loopback import is_loopback
 from vezne.sandbox.refusals import Refused
 from vezne.sandbox.settings import SandboxSettings
+from vezne.sandbox.skins import MAGICPAY, SIMULATED, Skin
 from vezne.sandbox.store import Clock, Store, Tx
 
 log = logging.getLogger("vezne.sandbox")
@@ -76,8 +77,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         error = Refused(error.status_code, _CODES.get(error.status_code, "refused"), str(error.detail))
     if not isinstance(error, Refused):
-        error = Refused(500, "internal_error", "The simulated provider failed.")
-    if request.url.path.startswith("/simulated/pay/"):
+        error = Refused(500, "internal_error", "The provider failed.")
+    if request.url.path.startswith(f"{request.app.state.store.skin.prefix}/pay/"):
         return pages.show_problem(request, error)
     return api.error_response(error)
 
@@ -92,39 +93,61 @@ def let_time_pass(tx: Tx) -> None:
 
 
 def create_app(settings: SandboxSettings, clock: Clock = real_now) -> Starlette:
-    """The sandbox over the file `settings.database`. Its courier runs while the application does (ASGI lifespan).
+    """The sandbox over the file `settings.database`. Its couriers run while the application does (ASGI lifespan).
 
-    `clock` gives the time as an aware datetime; it may be held and moved, but not backwards.
+    `clock` gives the time as an aware datetime; it may be held and moved, but not backwards. MagicPay, played when its
+    credentials are set, has books of its own in a file beside the others'.
     """
-    store = Store(settings, clock, let_time_pass)
+    stores = [Store(settings, SIMULATED, clock, let_time_pass)]
+    routes: list[BaseRoute] = [*_routes(SIMULATED, SIMULATED.prefix), Mount("/simulated/static", StaticFiles(directory=_STATIC))]
+    if settings.magic_pay_api_key is not None:
+        stores.append(Store(settings, MAGICPAY, clock, let_time_pass))
+        routes.append(Mount(MAGICPAY.prefix, _app(settings, stores[-1], _routes(MAGICPAY))))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await store.open()
-        courier = asyncio.create_task(Courier(store, settings).run(), name="sandbox-courier")
-        courier.add_done_callback(_tell_of_death)
-        try:
+        async with AsyncExitStack() as stack:
+            for store in stores:
+                await stack.enter_async_context(_at_work(store, settings))
             yield
-        finally:
-            courier.cancel()
-            with suppress(asyncio.CancelledError):
-                await courier
-            await store.close()
 
-    app = Starlette(
-        routes=[
-            *api.ROUTES,
-            *pages.ROUTES,
-            Mount("/simulated/static", StaticFiles(directory=_STATIC)),
-        ],
-        exception_handlers={Refused: _refuse, HTTPException: _refuse, Exception: _refuse},
-        lifespan=lifespan,
-    )
+    app = _app(settings, stores[0], routes, lifespan)
     app.add_middleware(OnlyLoopbackNames)
     app.add_middleware(QueriesStayOutOfLogs)
+    return app
+
+
+def _routes(skin: Skin, prefix: str = "") -> list[BaseRoute]:
+    return [*api.routes(skin, prefix), *pages.routes(prefix)]
+
+
+def _app(
+    settings: SandboxSettings,
+    store: Store,
+    routes: Sequence[BaseRoute],
+    lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]] | None = None,
+) -> Starlette:
+    app = Starlette(
+        routes=routes, exception_handlers={Refused: _refuse, HTTPException: _refuse, Exception: _refuse}, lifespan=lifespan
+    )
     app.state.settings = settings
     app.state.store = store
     return app
+
+
+@asynccontextmanager
+async def _at_work(store: Store, settings: SandboxSettings) -> AsyncIterator[None]:
+    """The store open and its courier running while the block does."""
+    await store.open()
+    courier = asyncio.create_task(Courier(store, settings).run(), name="sandbox-courier")
+    courier.add_done_callback(_tell_of_death)
+    try:
+        yield
+    finally:
+        courier.cancel()
+        with suppress(asyncio.CancelledError):
+            await courier
+        await store.close()
 
 
 def _tell_of_death(courier: asyncio.Task[None]) -> None:

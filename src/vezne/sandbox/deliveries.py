@@ -16,9 +16,9 @@ from typing import Any
 import httpx2
 
 from vezne.sandbox import faults, parcels
-from vezne.sandbox.events import SIMULATED
 from vezne.sandbox.parcels import Parcel
 from vezne.sandbox.settings import SandboxSettings
+from vezne.sandbox.skins import MAGICPAY, SIMULATED
 from vezne.sandbox.store import Store, Tx, instant, stamp
 
 log = logging.getLogger("vezne.sandbox")
@@ -29,7 +29,7 @@ _RETRIED = frozenset({"genuine", "redelivery"})
 
 
 Packer = Callable[[Parcel, SandboxSettings], tuple[bytes, dict[str, str]]]
-_PACKERS: Mapping[str, Packer] = {SIMULATED: parcels.pack}
+_PACKERS: Mapping[str, Packer] = {skin.name: partial(parcels.pack, skin) for skin in (SIMULATED, MAGICPAY)}
 """How each provider signs what it sends."""
 
 

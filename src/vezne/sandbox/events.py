@@ -30,9 +30,9 @@ class Event:
 
 def announce(tx: Tx, event_type: str, payment: Payment, data: Mapping[str, object]) -> None:
     """Keep the event and, when the payment names a webhook address, queue its delivery as the armed faults have it."""
-    event_id = new_id("sim_evt")
+    event_id = new_id(tx.skin.event_id)
     body = json.dumps({"id": event_id, "type": event_type, "created_at": tx.stamp, "data": data}, separators=(",", ":"))
-    tell(tx, Event(event_id, SIMULATED, event_type, payment.id, payment.webhook_url, body))
+    tell(tx, Event(event_id, tx.skin.name, event_type, payment.id, payment.webhook_url, body))
 
 
 def tell(tx: Tx, event: Event) -> None:

@@ -7,13 +7,13 @@ from vezne.sandbox import faults, queries
 from vezne.sandbox.cards import CARD_ENDING, Card
 from vezne.sandbox.events import announce
 from vezne.sandbox.ids import new_id
-from vezne.sandbox.models import OPEN, Payment, Refund, RefundStatus, Status, shown_payment, shown_refund
+from vezne.sandbox.models import OPEN, Payment, Refund, RefundStatus, Status
 from vezne.sandbox.refusals import Refused
 from vezne.sandbox.requests import NewPayment
 from vezne.sandbox.store import Tx
 
 _TOLD = frozenset(Status) - OPEN
-"""Statuses the merchant is told of by a webhook `payment.<status>`."""
+"""Statuses the merchant is told of by a webhook, such as `payment.<status>`."""
 
 
 def create_payment(tx: Tx, asked: NewPayment, fingerprint: str, base_url: str) -> tuple[Payment, bool]:
@@ -24,7 +24,7 @@ def create_payment(tx: Tx, asked: NewPayment, fingerprint: str, base_url: str) -
     if existing is not None:
         _check_same(tx, existing.id, fingerprint, asked.merchant_reference)
         return existing, False
-    payment_id = new_id("sim_pay")
+    payment_id = new_id(tx.skin.payment_id)
     wait = timedelta(seconds=asked.expires_in) if asked.expires_in is not None else tx.settings.payment_lasts
     payment = Payment(
         id=payment_id,
@@ -36,7 +36,7 @@ def create_payment(tx: Tx, asked: NewPayment, fingerprint: str, base_url: str) -
         locale=asked.locale,
         return_url=asked.return_url,
         webhook_url=asked.webhook_url,
-        redirect_url=f"{base_url}/simulated/pay/{payment_id}",
+        redirect_url=f"{base_url}{tx.skin.prefix}/pay/{payment_id}",
         created_at=tx.stamp,
         updated_at=tx.stamp,
         expires_at=tx.after(wait),
@@ -95,7 +95,7 @@ def refund(
     payment, amount = queries.select_payment(tx, payment_id).begin_refund(amount_minor)
     queries.update_payment(tx, replace(payment, updated_at=tx.stamp))
     begun = Refund(
-        id=new_id("sim_ref"),
+        id=new_id(tx.skin.refund_id),
         payment_id=payment.id,
         merchant_reference=merchant_reference,
         amount_minor=amount,
@@ -128,7 +128,7 @@ def settle_refund(tx: Tx, refund_id: str) -> Refund:
     payment = queries.select_payment(tx, begun.payment_id).end_refund(begun.amount_minor, succeeded=not failed)
     queries.update_refund(tx, settled)
     queries.update_payment(tx, replace(payment, updated_at=tx.stamp))
-    announce(tx, f"refund.{settled.status}", payment, shown_refund(settled))
+    announce(tx, f"refund.{settled.status}", payment, tx.skin.show_refund(settled))
     return settled
 
 
@@ -155,5 +155,5 @@ def _keep(tx: Tx, moved: Payment) -> Payment:
     elif payment.status is Status.AUTHORISED:
         queries.insert_timer(tx, tx.settings.authorisation_lasts, "expire_authorisation", payment.id)
     if payment.status in _TOLD:
-        announce(tx, f"payment.{payment.status}", payment, shown_payment(payment))
+        announce(tx, tx.skin.event_type(payment.status), payment, tx.skin.show_payment(payment))
     return payment

@@ -54,6 +54,11 @@ def _result_of(card: Card, texts: Mapping[str, str]) -> str:
     return texts["delayed" if card.delayed else "ok"]
 
 
+def _store(request: Request) -> Store:
+    store: Store = request.app.state.store
+    return store
+
+
 def _language(request: Request, payment: Payment | None) -> str:
     asked = request.query_params.get("lang")
     return asked if asked in LANGUAGES else language_of(payment.locale if payment else "en")
@@ -62,7 +67,7 @@ def _language(request: Request, payment: Payment | None) -> str:
 def _here(request: Request, step: str = "") -> str:
     """The address of this payment's page or a step of it, in the language the customer chose."""
     lang = request.query_params.get("lang")
-    return f"/simulated/pay/{request.path_params['id']}{step}" + (f"?lang={lang}" if lang in LANGUAGES else "")
+    return f"{_store(request).skin.prefix}/pay/{request.path_params['id']}{step}" + (f"?lang={lang}" if lang in LANGUAGES else "")
 
 
 def _render(request: Request, template: str, payment: Payment | None, status: int = 200, **facts: object) -> Response:
@@ -75,6 +80,7 @@ def _render(request: Request, template: str, payment: Payment | None, status: in
         "languages": TEXTS,
         "here": here,
         "payment": payment,
+        "title": _store(request).skin.title,
     }
     if payment is not None:
         shared["amount"] = amount_text(payment.amount_minor, payment.currency, language)
@@ -120,7 +126,7 @@ def _where_it_stands(request: Request, payment: Payment) -> Response:
 
 
 async def _in_store(request: Request, step: Callable[[Tx, Payment], Payment]) -> Payment:
-    store: Store = request.app.state.store
+    store = _store(request)
     payment_id = request.path_params["id"]
     return await store.transact(lambda tx: step(tx, queries.select_payment(tx, payment_id)))
 
@@ -140,7 +146,7 @@ async def show_payment(request: Request) -> Response:
 async def submit_card(request: Request) -> Response:
     """Pay. Sent twice, the first one counts and both lead to the same place."""
     fields = read_form(await read_limited(request, LARGEST_FORM))
-    store: Store = request.app.state.store
+    store = _store(request)
     form = check_card_form(fields, store.clock())
     card = form.card
     payment = await _in_store(request, lambda tx, payment: payment if card is None else operations.pay(tx, payment, card))
@@ -179,10 +185,13 @@ def show_problem(request: Request, refused: Refused) -> Response:
     return _render(request, "problem.html", None, refused.status, name=name)
 
 
-ROUTES = [
-    Route("/simulated/pay/{id}", show_payment, methods=["GET"]),
-    Route("/simulated/pay/{id}", submit_card, methods=["POST"]),
-    Route("/simulated/pay/{id}/3ds", show_challenge, methods=["GET"]),
-    Route("/simulated/pay/{id}/3ds", answer_challenge, methods=["POST"]),
-    Route("/simulated/pay/{id}/cancel", cancel, methods=["POST"]),
-]
+def routes(prefix: str) -> list[Route]:
+    """The hosted pages, under `prefix`."""
+    page = f"{prefix}/pay/{{id}}"
+    return [
+        Route(page, show_payment, methods=["GET"]),
+        Route(page, submit_card, methods=["POST"]),
+        Route(f"{page}/3ds", show_challenge, methods=["GET"]),
+        Route(f"{page}/3ds", answer_challenge, methods=["POST"]),
+        Route(f"{page}/cancel", cancel, methods=["POST"]),
+    ]

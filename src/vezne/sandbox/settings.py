@@ -4,9 +4,9 @@ import base64
 import binascii
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from vezne.sandbox.loopback import is_loopback, loopback_url
 
@@ -38,6 +38,9 @@ def _webhook_secret(text: str) -> str:
     return _test_key(text)
 
 
+MagicPaySecret = Annotated[str, Field(pattern=r"^[!-~]{1,200}$"), AfterValidator(_test_key)]
+
+
 class SandboxSettings(BaseModel):
     """Settings of the simulated provider. Durations are `timedelta` (or seconds); every one is kept to the microsecond."""
 
@@ -50,6 +53,15 @@ class SandboxSettings(BaseModel):
     webhook_secret: Annotated[str, AfterValidator(_webhook_secret)] = Field(
         repr=False,
         description="The merchant's webhook secret, `whsec_` and base64, which signs every webhook (Standard Webhooks).",
+    )
+    magic_pay_api_key: MagicPaySecret | None = Field(
+        default=None, repr=False, description="The merchant's API key at MagicPay; without it MagicPay is not played."
+    )
+    magic_pay_secret: MagicPaySecret | None = Field(
+        default=None, repr=False, description="The merchant's secret at MagicPay, which signs every request to it."
+    )
+    magic_pay_webhook_secret: MagicPaySecret | None = Field(
+        default=None, repr=False, description="The merchant's webhook secret at MagicPay: `whsec_` and base64, or any text."
     )
     host: Annotated[str, AfterValidator(_loopback_host)] = Field(
         default="127.0.0.1", description="The address to listen on; loopback only."
@@ -78,3 +90,10 @@ class SandboxSettings(BaseModel):
     refund_delay: Wait = Field(
         default=timedelta(0), description="How long a refund stays `pending`; with 0 it succeeds before its request is answered."
     )
+
+    @model_validator(mode="after")
+    def _magic_pay_whole(self) -> Self:
+        given = [self.magic_pay_api_key, self.magic_pay_secret, self.magic_pay_webhook_secret]
+        if any(given) and not all(given):
+            raise ValueError("MagicPay needs its API key, its secret and its webhook secret, or none of them")
+        return self

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from vezne.sandbox.settings import SandboxSettings
+from vezne.sandbox.skins import Skin
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
@@ -42,6 +43,7 @@ class Tx:
     sql: sqlite3.Connection
     now: datetime
     settings: SandboxSettings
+    skin: Skin
 
     @property
     def stamp(self) -> str:
@@ -68,10 +70,11 @@ class Tx:
 class Store:
     """Opens the file and runs transactions on it. At the start of each runs `first`: what is due happens before all else."""
 
-    def __init__(self, settings: SandboxSettings, clock: Clock, first: Callable[[Tx], None]) -> None:
+    def __init__(self, settings: SandboxSettings, skin: Skin, clock: Clock, first: Callable[[Tx], None]) -> None:
         self.changed = asyncio.Event()
         """Set after every transaction that wrote something."""
         self.clock = clock
+        self.skin = skin
         self._settings = settings
         self._first = first
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sandbox-store")
@@ -94,7 +97,7 @@ class Store:
         return result
 
     def _open(self) -> None:
-        path = self._settings.database
+        path = self.skin.database(self._settings)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
         sql = sqlite3.connect(path, isolation_level=None, timeout=5)
@@ -119,7 +122,7 @@ class Store:
         before = sql.total_changes
         sql.execute("BEGIN IMMEDIATE")
         try:
-            tx = Tx(sql, self.clock(), self._settings)
+            tx = Tx(sql, self.clock(), self._settings, self.skin)
             self._first(tx)
             result = work(tx)
         except BaseException:
