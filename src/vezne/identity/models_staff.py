@@ -264,4 +264,4 @@ def pause_after(refusals: int) -> timedelta:
     """How long nobody may guess after so many refusals in a row: nothing, then 30 s, a minute, … at most 15 minutes."""
     if refusals < FREE_GUESSES:
         return timedelta()
-    return min(SHORTEST_PAUSE * 2 ** min(refusals - FREE_GUESSES, 10), LONGEST_PAUSE)
+    return min(SHORTEST_PAUSE * (1 << min(refusals - FREE_GUESSES, 10)), LONGEST_PAUSE)

@@ -189,9 +189,10 @@ async def password_matches(hash_: str | None, password: str) -> bool:
 
     def verify() -> bool:
         try:
-            return _HASHER.verify(hash_ or _nobodys(), password) and hash_ is not None
+            _HASHER.verify(hash_ or _nobodys(), password)
         except (VerificationError, InvalidHashError):
             return False
+        return hash_ is not None
 
     return await asyncio.get_running_loop().run_in_executor(_hashing, verify)
 
