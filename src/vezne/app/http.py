@@ -13,6 +13,7 @@ from starlette.requests import Request
 from vezne.app import checks, openapi
 from vezne.app.gate import Gate
 from vezne.app.gate_middleware import GateMiddleware
+from vezne.app.paths import mount_documented
 from vezne.app.reactions import REACTIONS
 from vezne.app.slices import FAST, ROUTERS, open_slices
 from vezne.identity import Authenticator
@@ -49,6 +50,7 @@ def create_app(settings: Settings, *, dsn: str | None = None, db: Database | Non
     app.include_router(checks.api)
     for router in ROUTERS:
         app.include_router(router)
+    mount_documented(app, ROUTERS)
     with contextlib.suppress(AssetsNotBuilt):  # a page says so when it is asked for; the API needs none
         app.mount(ASSETS_PATH, asset_files(), name="assets")
     app.add_middleware(FastLane, routes=FAST)

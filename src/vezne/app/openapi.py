@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 import vezne
+from vezne.app.paths import DOCUMENTED
 
 SUMMARY = "The cash desk of an application: payments, wallets and a double-entry ledger."
 DESCRIPTION = """\
@@ -24,7 +25,7 @@ IDEMPOTENCY_KEY = {
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
-    """OpenAPI 3.1 of every route under /v1."""
+    """OpenAPI 3.1 of every route under /v1 and of the documented paths."""
     described = get_openapi(
         title="Vezne",
         version=vezne.__version__,
@@ -36,8 +37,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
     )
     components = described.setdefault("components", {})
     components["securitySchemes"] = {"key": SECURITY}
+    documented = {path for _, path in DOCUMENTED}
     for path, operations in described["paths"].items():
-        if path.startswith("/v1/"):
+        if path.startswith("/v1/") or path in documented:
             for method, operation in operations.items():
                 _complete(method, operation)
     described["paths"] = dict(sorted(described["paths"].items()))

@@ -1,0 +1,70 @@
+"""The paths that the documents of the systems we stand in for name, each with its twin under /v1.
+
+A documented path is a second address of its twin: the same endpoint, permissions, body, answers and idempotency. To add one,
+write a line here; its parameters have the twin's names.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+TAG: Final = "documented paths"
+
+DOCUMENTED: Final[Mapping[tuple[str, str], str]] = {}
+"""Method and path as documented → the path of the twin, which takes the same method."""
+
+
+class TwinMissing(RuntimeError):
+    """A documented path has no twin: no slice serves it."""
+
+
+def mount_documented(app: FastAPI, routers: Iterable[APIRouter], documented: Mapping[tuple[str, str], str] = DOCUMENTED) -> None:
+    """Serve every documented path by the endpoint of its twin, which is one of the routers' own. Raises TwinMissing."""
+    twins = twins_of(routers)
+    router = APIRouter()
+    for (method, path), twin in documented.items():
+        if (method, twin) not in twins:
+            raise TwinMissing(f"{TwinMissing.__doc__} {method} {path} is to be answered by {method} {twin}.")
+        _add(router, method, path, twins[method, twin])
+    app.include_router(router)
+
+
+def twins_of(routers: Iterable[APIRouter]) -> dict[tuple[str, str], APIRoute]:
+    """Every route of these routers by method and path."""
+    return {
+        (method, route.path): route
+        for router in routers
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods
+    }
+
+
+def _add(router: APIRouter, method: str, path: str, twin: APIRoute) -> None:
+    router.add_api_route(
+        path,
+        twin.endpoint,
+        methods=[method],
+        route_class_override=type(twin),
+        name=twin.name,
+        tags=[TAG],
+        description=f"{twin.description}\n\nThe documented address of `{method} {twin.path}`.",
+        summary=twin.summary,
+        dependencies=twin.dependencies,
+        status_code=twin.status_code,
+        responses=twin.responses,
+        response_class=twin.response_class,
+        response_description=twin.response_description,
+        response_model=twin.response_model,
+        response_model_include=twin.response_model_include,
+        response_model_exclude=twin.response_model_exclude,
+        response_model_by_alias=twin.response_model_by_alias,
+        response_model_exclude_unset=twin.response_model_exclude_unset,
+        response_model_exclude_defaults=twin.response_model_exclude_defaults,
+        response_model_exclude_none=twin.response_model_exclude_none,
+        include_in_schema=twin.include_in_schema,
+        openapi_extra=twin.openapi_extra,
+        deprecated=twin.deprecated,
+    )
