@@ -1,0 +1,5 @@
+"""These tests stand in a booking office."""
+
+from bookings_fixtures import office
+
+__all__ = ["office"]
