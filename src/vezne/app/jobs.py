@@ -9,6 +9,7 @@ from vezne.kernel.jobs import Job, JobCall
 from vezne.kernel.settings import Settings
 from vezne.payments import Gateways
 from vezne.payments.jobs import jobs_on
+from vezne.settlements import jobs as settlements_jobs
 from vezne.wallets import jobs as wallets_jobs
 
 
@@ -21,6 +22,7 @@ async def open_jobs(settings: Settings, db: Database) -> AsyncIterator[Mapping[s
         yield {
             **jobs_on(gateways),
             "ledger.seal": _seal_with(settings),
+            "settlements.release_due": settlements_jobs.release_due,
             "wallets.expire_holds": wallets_jobs.expire_holds,
             "wallets.expire_lots": wallets_jobs.expire_lots,
         }

@@ -58,6 +58,13 @@ SCHEDULE = (
                        AND payments.expires_at <= coalesce(clocks.held_at, $1))""",
     ),
     Scheduled(
+        job="settlements.release_due",
+        cron="* * * * * */30",
+        due="""EXISTS (SELECT FROM settlements WHERE settlements.tenant_id = tenants.tenant_id
+                       AND settlements.release_at IS NOT NULL AND settlements.released_at IS NULL
+                       AND settlements.release_at <= coalesce(clocks.held_at, $1))""",
+    ),
+    Scheduled(
         job="ledger.seal",
         cron="* * * * *",
         due="""$1::timestamptz IS NOT NULL AND EXISTS (

@@ -25,6 +25,7 @@ PREFIXES = {
     "entry": "ent",
     "event": "evt",
     "fee": "fee",
+    "file": "fil",
     "hold": "hld",
     "item": "itm",
     "key": "key",
