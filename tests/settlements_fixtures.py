@@ -1,6 +1,7 @@
 """A till: what is sold for payees and taken back, with the money that stands behind it, so that the books balance."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -8,6 +9,7 @@ import pytest_asyncio
 
 from tenancy_fixtures import TenantMaker, TestTenant
 from vezne import identity, ledger, settlements
+from vezne.kernel import clock
 from vezne.kernel.db import Database, Tx
 from vezne.kernel.ids import new_id
 from vezne.kernel.principal import Principal
@@ -79,6 +81,14 @@ class Till:
             given = await settlements.settle_more(tx, line_id, amount, cause or uuid4().hex)
             await move_money(tx, amount, given.currency)
         return given
+
+    async def until(self, when: datetime | None) -> None:
+        """Let time pass until then, and what time does to settlements happen."""
+        assert when is not None
+        async with self.db.transaction(self.principal) as tx:
+            await clock.hold(tx, when)
+        async with self.db.transaction(self.principal) as tx:
+            await settlements.release_due(tx)
 
     async def owed(self, payee_id: UUID, currency: str = "TRY") -> settlements.Owed:
         """What the payee is owed."""

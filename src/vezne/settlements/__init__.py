@@ -4,10 +4,34 @@ A sold line is settled once: out of `unapplied` the payee gets its share and the
 proportion. Payouts, asked for by one person and approved by another, pay whole settlements net of claw-backs.
 """
 
-from vezne.settlements.events import SettlementClawedBack, SettlementGivenAgain, SettlementMade, SettlementReserveReleased
-from vezne.settlements.models import ClawBack, Move, Owed, Sale, Settlement, SettlementStatus
+from vezne.settlements.events import (
+    PayoutApproved,
+    PayoutFailed,
+    PayoutPaid,
+    PayoutRejected,
+    PayoutRequested,
+    PayoutSent,
+    SettlementClawedBack,
+    SettlementGivenAgain,
+    SettlementMade,
+    SettlementReserveReleased,
+)
+from vezne.settlements.models import (
+    PAYOUT_MOVES,
+    ClawBack,
+    Move,
+    Owed,
+    Payout,
+    PayoutItem,
+    PayoutStatus,
+    Sale,
+    Settlement,
+    SettlementStatus,
+)
 from vezne.settlements.operations.auditing import audit
 from vezne.settlements.operations.owing import owed, owed_in_all
+from vezne.settlements.operations.paying_out import approve, confirm, dispatch, fail, reject, request_payout
+from vezne.settlements.operations.reading import SettlementSeen, payout, payout_items, payouts, settlement, settlements_page
 from vezne.settlements.operations.releasing import release_due
 from vezne.settlements.operations.settling import claw_back, settle, settle_all, settle_more, settlement_of
 from vezne.settlements.refusals import (
@@ -15,34 +39,74 @@ from vezne.settlements.refusals import (
     ClawBackEmpty,
     ClawBackTooLarge,
     GivenAgainTooMuch,
+    MakerIsChecker,
+    PayoutAmountDoesNotFit,
+    PayoutBelowMinimum,
+    PayoutInFile,
+    PayoutMissing,
+    PayoutMoveIllegal,
+    PayoutNothingDue,
+    PayoutNotInFile,
     SettledOtherwise,
+    SettlementMissing,
     UnknownSettlement,
 )
 
 __all__ = [
+    "PAYOUT_MOVES",
     "CauseReused",
     "ClawBack",
     "ClawBackEmpty",
     "ClawBackTooLarge",
     "GivenAgainTooMuch",
+    "MakerIsChecker",
     "Move",
     "Owed",
+    "Payout",
+    "PayoutAmountDoesNotFit",
+    "PayoutApproved",
+    "PayoutBelowMinimum",
+    "PayoutFailed",
+    "PayoutInFile",
+    "PayoutItem",
+    "PayoutMissing",
+    "PayoutMoveIllegal",
+    "PayoutNotInFile",
+    "PayoutNothingDue",
+    "PayoutPaid",
+    "PayoutRejected",
+    "PayoutRequested",
+    "PayoutSent",
+    "PayoutStatus",
     "Sale",
     "SettledOtherwise",
     "Settlement",
     "SettlementClawedBack",
     "SettlementGivenAgain",
     "SettlementMade",
+    "SettlementMissing",
     "SettlementReserveReleased",
+    "SettlementSeen",
     "SettlementStatus",
     "UnknownSettlement",
+    "approve",
     "audit",
     "claw_back",
+    "confirm",
+    "dispatch",
+    "fail",
     "owed",
     "owed_in_all",
+    "payout",
+    "payout_items",
+    "payouts",
+    "reject",
     "release_due",
+    "request_payout",
     "settle",
     "settle_all",
     "settle_more",
+    "settlement",
     "settlement_of",
+    "settlements_page",
 ]

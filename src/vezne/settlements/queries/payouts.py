@@ -133,3 +133,22 @@ async def select_items(tx: Tx, payout_ids: Sequence[UUID]) -> list[PayoutItem]:
         payout_ids,
     )
     return [PayoutItem(**row) for row in rows]
+
+
+async def select_page(
+    tx: Tx, *, payee_id: UUID | None, currency: str | None, status: str | None, before: UUID | None, limit: int
+) -> list[Payout]:
+    """Payouts, newest first."""
+    rows = await tx.fetch(
+        """SELECT * FROM payouts
+           WHERE tenant_id = $1 AND ($2::uuid IS NULL OR payee_id = $2) AND ($3::text IS NULL OR currency = $3)
+             AND ($4::text IS NULL OR status = $4) AND ($5::uuid IS NULL OR id < $5)
+           ORDER BY id DESC LIMIT $6""",
+        tx.tenant_id,
+        payee_id,
+        currency,
+        status,
+        before,
+        limit,
+    )
+    return [_payout(row) for row in rows]

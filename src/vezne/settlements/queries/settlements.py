@@ -1,6 +1,8 @@
 """SQL of settlements, their moves and the payees' accounts."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import LiteralString
 from uuid import UUID
 
 from asyncpg import Record
@@ -177,3 +179,67 @@ async def select_due(tx: Tx, payee_id: UUID, currency: str) -> list[Due]:
         currency,
     )
     return [Due(row["settlement_id"], row["amount_minor"], tuple(row["move_ids"])) for row in rows]
+
+
+_WITH_STATUS: LiteralString = """
+    SELECT settlements.*, stands.status
+    FROM settlements
+    CROSS JOIN LATERAL (
+        SELECT coalesce(bool_or(payouts.status IN ('requested', 'approved', 'sent')), false) AS under_way,
+               coalesce(bool_or(moves.payout_id IS NULL AND moves.payee_minor <> 0), false) AS due
+        FROM settlement_moves AS moves
+        LEFT JOIN payouts ON payouts.tenant_id = moves.tenant_id AND payouts.id = moves.payout_id
+        WHERE moves.tenant_id = settlements.tenant_id AND moves.settlement_id = settlements.id
+    ) AS paid
+    CROSS JOIN LATERAL (
+        SELECT CASE
+            WHEN clawed_minor = greatest(gross_minor, 1) THEN 'clawed_back'
+            WHEN paid.under_way THEN 'in_payout'
+            WHEN paid.due THEN 'due'
+            WHEN released_at IS NULL AND reserve_minor > clawed_share_minor THEN 'reserved'
+            ELSE 'paid' END AS status
+    ) AS stands
+    WHERE settlements.tenant_id = $1"""
+
+
+def _with_status(row: Record) -> tuple[Settlement, str]:
+    facts = {name: value for name, value in row.items() if name not in {"tenant_id", "status"}}
+    return Settlement(**facts), row["status"]
+
+
+async def select_page(
+    tx: Tx,
+    *,
+    payee_id: UUID | None,
+    order_id: UUID | None,
+    currency: str | None,
+    status: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    before: UUID | None,
+    limit: int,
+) -> list[tuple[Settlement, str]]:
+    """Settlements with where they stand, newest first."""
+    rows = await tx.fetch(
+        _WITH_STATUS
+        + """ AND ($2::uuid IS NULL OR payee_id = $2) AND ($3::uuid IS NULL OR order_id = $3)
+              AND ($4::text IS NULL OR currency = $4) AND ($5::timestamptz IS NULL OR created_at >= $5)
+              AND ($6::timestamptz IS NULL OR created_at < $6) AND ($7::uuid IS NULL OR id < $7)
+              AND ($8::text IS NULL OR stands.status = $8) ORDER BY id DESC LIMIT $9""",
+        tx.tenant_id,
+        payee_id,
+        order_id,
+        currency,
+        since,
+        until,
+        before,
+        status,
+        limit,
+    )
+    return [_with_status(row) for row in rows]
+
+
+async def select_one(tx: Tx, settlement_id: UUID) -> tuple[Settlement, str] | None:
+    """A settlement with where it stands."""
+    row = await tx.fetchrow(_WITH_STATUS + " AND id = $2", tx.tenant_id, settlement_id)
+    return None if row is None else _with_status(row)
