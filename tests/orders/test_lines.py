@@ -19,7 +19,7 @@ KINDS = Path(__file__).parents[2] / "src" / "vezne" / "orders" / "lines"
 @pytest.mark.parametrize("name", LINES)
 def test_a_kind_is_listed_under_its_own_name_and_has_a_file(name: str) -> None:
     assert LINES[name].name == name
-    assert isinstance(LINES[name].fulfils_late, bool)
+    assert isinstance(LINES[name].is_scarce, bool)
     assert (KINDS / f"{name}.py").is_file()
 
 

@@ -5,11 +5,13 @@ from vezne.kernel.events import Reactions
 
 REACTIONS = Reactions(
     now={
+        payments.AttemptStarted: [orders.on_attempt_started],
         payments.PaymentSucceeded: [orders.on_payment_succeeded],
         payments.PaymentSucceededLate: [orders.on_payment_succeeded],
         payments.PaymentFailed: [orders.on_payment_failed],
         payments.PaymentCancelled: [orders.on_payment_cancelled],
         payments.PaymentExpired: [orders.on_payment_expired],
+        payments.PaymentFlagged: [orders.on_payment_flagged],
         payments.RefundRequested: [orders.on_refund_requested],
         payments.RefundSucceeded: [orders.on_refund_succeeded],
         payments.RefundFailed: [orders.on_refund_failed],

@@ -1,65 +1,105 @@
 """Orders: what is sold, line by line, on one road from money to goods.
 
-An order is placed with a payment. What becomes of the payment reaches it by the `on_…` reactions, in the transaction that
-learns it; refunds and cancellations are asked of the payment, and the order follows.
+An order is placed with what is to pay it: stored value, which is held, and one payment for the rest. What becomes of the payment
+reaches it by the `on_…` reactions, in the transaction that learns it.
 """
 
+from vezne.orders.asked import CoinsTender, ProviderTender, WalletTender
 from vezne.orders.events import (
     OrderCancelled,
     OrderExpired,
     OrderFailed,
     OrderFulfilled,
     OrderPaid,
+    OrderPaidLate,
     OrderPlaced,
     OrderRefunded,
     OrderStuck,
+    UnmatchedFound,
+    UnmatchedResolved,
 )
 from vezne.orders.lines import LINES, TopUpDetails
-from vezne.orders.models import Line, Order, OrderStatus
+from vezne.orders.models import Line, Order, OrderRefund, OrderStatus, RefundShare, Snapshot, Tender, Unmatched
 from vezne.orders.operations.checking import audit
-from vezne.orders.operations.fulfilling import (
-    OrderNotPaid,
-    fulfil,
+from vezne.orders.operations.ending import (
+    OrderPaidAlready,
+    cancel,
+    on_attempt_started,
     on_payment_cancelled,
     on_payment_expired,
     on_payment_failed,
-    on_payment_succeeded,
 )
-from vezne.orders.operations.placing import CheckoutView, Placed, UnknownOrder, checkout_view, lines_of, order, place
+from vezne.orders.operations.fulfilling import OrderNotPaid, fulfil, on_payment_succeeded
+from vezne.orders.operations.placing import Placed, place
+from vezne.orders.operations.reading import (
+    CheckoutView,
+    OrderView,
+    UnknownOrder,
+    checkout_view,
+    lines_of,
+    order,
+    refunds_of,
+    tenders_of,
+    view,
+    views,
+)
 from vezne.orders.operations.refunding import (
-    cancel,
+    AskedLineRefund,
+    LineRefundTooLarge,
+    OrderNotRefundable,
+    OrderRefundTooLarge,
     on_refund_failed,
     on_refund_requested,
     on_refund_succeeded,
     refund,
 )
+from vezne.orders.operations.returning import on_payment_flagged, resolve, unmatched
 
 __all__ = [
     "LINES",
+    "AskedLineRefund",
     "CheckoutView",
+    "CoinsTender",
     "Line",
+    "LineRefundTooLarge",
     "Order",
     "OrderCancelled",
     "OrderExpired",
     "OrderFailed",
     "OrderFulfilled",
     "OrderNotPaid",
+    "OrderNotRefundable",
     "OrderPaid",
+    "OrderPaidAlready",
+    "OrderPaidLate",
     "OrderPlaced",
+    "OrderRefund",
+    "OrderRefundTooLarge",
     "OrderRefunded",
     "OrderStatus",
     "OrderStuck",
+    "OrderView",
     "Placed",
+    "ProviderTender",
+    "RefundShare",
+    "Snapshot",
+    "Tender",
     "TopUpDetails",
     "UnknownOrder",
+    "Unmatched",
+    "UnmatchedFound",
+    "UnmatchedResolved",
+    "WalletTender",
     "audit",
     "cancel",
     "checkout_view",
     "fulfil",
     "lines_of",
+    "on_attempt_started",
     "on_payment_cancelled",
     "on_payment_expired",
     "on_payment_failed",
+    "on_payment_flagged",
     "on_payment_succeeded",
     "on_refund_failed",
     "on_refund_requested",
@@ -67,4 +107,10 @@ __all__ = [
     "order",
     "place",
     "refund",
+    "refunds_of",
+    "resolve",
+    "tenders_of",
+    "unmatched",
+    "view",
+    "views",
 ]

@@ -12,7 +12,7 @@ class OrderPlaced(Event):
 
     order_id: UUID
     customer_id: UUID
-    payment_id: UUID
+    payment_id: UUID | None
     total_minor: int
     currency: str
 
@@ -22,7 +22,7 @@ class OrderPaid(Event):
     """Its money is ours."""
 
     order_id: UUID
-    payment_id: UUID
+    payment_id: UUID | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,3 +67,35 @@ class OrderRefunded(Event):
     """All its money has gone back."""
 
     order_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderPaidLate(Event):
+    """Its money came when what was bought could not be given any more (`reason`): it went to the customer's `wallet`, is on its
+    way back (`refund`), or waits for a person (`staff`).
+    """
+
+    order_id: UUID
+    payment_id: UUID
+    reason: str
+    went: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnmatchedFound(Event):
+    """Money came that no order can take."""
+
+    unmatched_id: UUID
+    payment_id: UUID
+    reason: str
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnmatchedResolved(Event):
+    """It was decided what becomes of money that no order could take."""
+
+    unmatched_id: UUID
+    payment_id: UUID
+    action: str

@@ -7,7 +7,7 @@ import msgspec
 from asyncpg import Record
 
 from vezne.kernel.db import Tx
-from vezne.orders.models import Line, Order, OrderStatus, RefundShare
+from vezne.orders.models import Line, Order, OrderStatus
 
 
 def _order(row: Record) -> Order:
@@ -44,7 +44,19 @@ async def insert_order(tx: Tx, order: Order) -> None:
 
 async def insert_lines(tx: Tx, lines: Sequence[Line]) -> None:
     """The lines of a new order."""
-    columns = ("tenant_id", "id", "order_id", "number", "kind", "details", "description", "amount_minor", "currency")
+    columns = (
+        "tenant_id",
+        "id",
+        "order_id",
+        "number",
+        "kind",
+        "details",
+        "description",
+        "amount_minor",
+        "currency",
+        "quantity",
+        "payee_id",
+    )
     await tx.copy(
         "order_lines",
         columns,
@@ -59,6 +71,8 @@ async def insert_lines(tx: Tx, lines: Sequence[Line]) -> None:
                 line.description,
                 line.amount_minor,
                 line.currency,
+                line.quantity,
+                line.payee_id,
             )
             for line in lines
         ],
@@ -83,18 +97,28 @@ async def lock_order_of_payment(tx: Tx, payment_id: UUID) -> Order | None:
     return None if row is None else _order(row)
 
 
+async def lock_order(tx: Tx, order_id: UUID) -> Order | None:
+    """The order, locked; one that has a payment only after its payment."""
+    row = await tx.fetchrow("SELECT * FROM orders WHERE tenant_id = $1 AND id = $2 FOR UPDATE", tx.tenant_id, order_id)
+    return None if row is None else _order(row)
+
+
 async def select_orders(tx: Tx, *, limit: int, before: UUID | None, customer_id: UUID | None, status: str | None) -> list[Order]:
-    """Orders, newest first."""
+    """Orders, newest first; for one payee's staff those in which that payee sells something."""
     rows = await tx.fetch(
         """SELECT * FROM orders
            WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id < $2) AND ($3::uuid IS NULL OR customer_id = $3)
              AND ($4::text IS NULL OR status = $4)
+             AND ($6::uuid IS NULL OR EXISTS (
+                 SELECT FROM order_lines AS line
+                 WHERE line.tenant_id = orders.tenant_id AND line.order_id = orders.id AND line.payee_id = $6))
            ORDER BY id DESC LIMIT $5""",
         tx.tenant_id,
         before,
         customer_id,
         status,
         limit,
+        tx.principal.payee_id,
     )
     return [_order(row) for row in rows]
 
@@ -146,86 +170,22 @@ async def update_refunded(tx: Tx, order_id: UUID, by_minor: int) -> None:
     )
 
 
-async def update_line(tx: Tx, line_id: UUID, *, applied: int = 0, refunded: int = 0) -> None:
+async def mark_owing(tx: Tx, order_id: UUID, reason: str) -> None:
+    """The locked order was fulfilled and owes something again."""
+    await tx.execute(
+        "UPDATE orders SET status = 'paid', last_error = $3 WHERE tenant_id = $1 AND id = $2", tx.tenant_id, order_id, reason
+    )
+
+
+async def update_line(tx: Tx, line_id: UUID, *, applied: int = 0, refunded: int = 0, seats: int = 0) -> None:
     """Add to what a line of a locked order has given, and to what was refunded of it."""
     await tx.execute(
-        """UPDATE order_lines SET applied_minor = applied_minor + $3, refunded_minor = refunded_minor + $4
+        """UPDATE order_lines SET applied_minor = applied_minor + $3, refunded_minor = refunded_minor + $4,
+                                  refunded_quantity = refunded_quantity + $5
            WHERE tenant_id = $1 AND id = $2""",
         tx.tenant_id,
         line_id,
         applied,
         refunded,
+        seats,
     )
-
-
-async def insert_share(tx: Tx, order_id: UUID, share: RefundShare) -> None:
-    """Which part of a refund came from which line."""
-    await tx.execute(
-        """INSERT INTO order_refunds (tenant_id, refund_id, line_id, order_id, amount_minor, was_applied, status)
-           VALUES ($1, $2, $3, $4, $5, $6, 'pending')""",
-        tx.tenant_id,
-        share.refund_id,
-        share.line_id,
-        order_id,
-        share.amount_minor,
-        share.was_applied,
-    )
-
-
-async def end_shares(tx: Tx, refund_id: UUID, status: str) -> list[RefundShare]:
-    """The pending shares of a refund whose outcome is known now."""
-    rows = await tx.fetch(
-        """UPDATE order_refunds SET status = $3 WHERE tenant_id = $1 AND refund_id = $2 AND status = 'pending'
-           RETURNING refund_id, line_id, amount_minor, was_applied""",
-        tx.tenant_id,
-        refund_id,
-        status,
-    )
-    return [RefundShare(**row) for row in rows]
-
-
-async def shares_are_pending(tx: Tx, order_id: UUID) -> bool:
-    """Whether any refund of the order has no outcome yet."""
-    found: bool = await tx.fetchval(
-        "SELECT EXISTS (SELECT FROM order_refunds WHERE tenant_id = $1 AND order_id = $2 AND status = 'pending')",
-        tx.tenant_id,
-        order_id,
-    )
-    return found
-
-
-async def select_applied(tx: Tx) -> dict[str, int]:
-    """What all lines have given, by currency."""
-    rows = await tx.fetch(
-        "SELECT currency, sum(applied_minor)::bigint AS applied FROM order_lines WHERE tenant_id = $1 GROUP BY currency",
-        tx.tenant_id,
-    )
-    return {row["currency"]: row["applied"] for row in rows}
-
-
-async def select_wrong_totals(tx: Tx) -> list[UUID]:
-    """Orders whose total, or refunded sum, is not that of their lines, or that gave something before they were paid."""
-    rows = await tx.fetch(
-        """SELECT orders.id FROM orders
-           JOIN order_lines AS line ON line.tenant_id = orders.tenant_id AND line.order_id = orders.id
-           WHERE orders.tenant_id = $1
-           GROUP BY orders.tenant_id, orders.id
-           HAVING sum(line.amount_minor) <> max(orders.total_minor) OR sum(line.refunded_minor) <> max(orders.refunded_minor)
-               OR (max(orders.paid_at) IS NULL AND sum(line.applied_minor) > 0)
-           ORDER BY orders.id LIMIT 100""",
-        tx.tenant_id,
-    )
-    return [row["id"] for row in rows]
-
-
-async def select_unfulfilled(tx: Tx) -> list[UUID]:
-    """Orders that are fulfilled and yet owe something."""
-    rows = await tx.fetch(
-        """SELECT DISTINCT orders.id FROM orders
-           JOIN order_lines AS line ON line.tenant_id = orders.tenant_id AND line.order_id = orders.id
-           WHERE orders.tenant_id = $1 AND orders.status = 'fulfilled'
-             AND line.applied_minor + line.refunded_minor < line.amount_minor
-           ORDER BY orders.id LIMIT 100""",
-        tx.tenant_id,
-    )
-    return [row["id"] for row in rows]

@@ -48,6 +48,7 @@ from vezne.payments.operations.paying import (
 )
 from vezne.payments.operations.reading import attempts, refunds, transactions
 from vezne.payments.operations.refunding import NotRefundable, RefundTooLarge, refund
+from vezne.payments.operations.reviewing import captured_of, end_review, refund_attempt, take_mismatched
 from vezne.payments.operations.settling import PaymentInFlight, UnknownPayment, finalise, lock, payment
 from vezne.payments.operations.starting import FormUnknown, ProviderNotOffered, StartedAttempt, form_of, start_attempt
 from vezne.payments.providers.base import FormPost, ProviderRefused, ProviderUnavailable, SignatureInvalid
@@ -91,7 +92,9 @@ __all__ = [
     "attempts",
     "audit",
     "cancel",
+    "captured_of",
     "create",
+    "end_review",
     "expire",
     "expire_due",
     "extend",
@@ -105,8 +108,10 @@ __all__ = [
     "payment",
     "read_client_secret",
     "refund",
+    "refund_attempt",
     "refunds",
     "renew_client_secret",
     "start_attempt",
+    "take_mismatched",
     "transactions",
 ]

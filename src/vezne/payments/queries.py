@@ -164,8 +164,8 @@ async def mark_succeeded(tx: Tx, payment_id: UUID) -> None:
     )
 
 
-async def mark_flagged(tx: Tx, payment_id: UUID, flag: Flag) -> None:
-    """Leave the payment to staff."""
+async def mark_flagged(tx: Tx, payment_id: UUID, flag: Flag | None) -> None:
+    """Leave the payment to staff; None: they have decided."""
     await tx.execute("UPDATE payments SET flag = $3 WHERE tenant_id = $1 AND id = $2", tx.tenant_id, payment_id, flag)
 
 

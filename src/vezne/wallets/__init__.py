@@ -41,7 +41,7 @@ from vezne.wallets.operations.audit import audit
 from vezne.wallets.operations.expiry import expire_lots
 from vezne.wallets.operations.grants import Grant, grant_many
 from vezne.wallets.operations.history import history, transaction
-from vezne.wallets.operations.holds import capture, expire_holds, hold, hold_of, release
+from vezne.wallets.operations.holds import capture, expire_holds, extend, hold, hold_of, release
 from vezne.wallets.operations.moves import credit, debit, move, transfer
 from vezne.wallets.operations.refunds import refund
 from vezne.wallets.operations.wallets import (
@@ -55,7 +55,7 @@ from vezne.wallets.operations.wallets import (
     wallet_of,
     wallets_of,
 )
-from vezne.wallets.refusals import InsufficientFunds, WalletMissing
+from vezne.wallets.refusals import HoldEnded, InsufficientFunds, WalletMissing
 
 __all__ = [
     "KINDS",
@@ -63,6 +63,7 @@ __all__ = [
     "Debit",
     "Grant",
     "HoldCaptured",
+    "HoldEnded",
     "HoldExpired",
     "HoldPlaced",
     "HoldReleased",
@@ -102,6 +103,7 @@ __all__ = [
     "debit",
     "expire_holds",
     "expire_lots",
+    "extend",
     "freeze",
     "grant_many",
     "history",

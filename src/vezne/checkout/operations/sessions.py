@@ -13,6 +13,7 @@ from vezne.checkout.models import (
     CheckoutTokenUnknown,
     LinkOver,
     Session,
+    State,
     Told,
     hash_token,
     make_token,
@@ -39,6 +40,8 @@ async def open_session(tx: Tx, order_id: UUID, *, life: timedelta) -> tuple[Told
     Raises UnknownOrder, OrderNotPayable.
     """
     order = await orders.order(tx, order_id)
+    if order.payment_id is None:
+        raise OrderNotPayable(order_id=public_id("ord", order_id), state=State.PAID)
     payment = await payments.payment(tx, order.payment_id)
     session_id = new_id()
     token = make_token(tx.tenant_id, session_id)
@@ -63,8 +66,7 @@ async def session(tx: Tx, session_id: UUID) -> Told:
     opened = await queries.select_session(tx, session_id)
     try:
         if opened is not None:
-            order = await orders.order(tx, opened.order_id)
-            return await _tell(tx, opened, order, await payments.payment(tx, order.payment_id))
+            return await _of_session(tx, opened)
         return await _first(tx, await payments.payment(tx, session_id))
     except (payments.UnknownPayment, UnknownId):
         raise SessionUnknown(session_id=public_id("cks", session_id)) from None
@@ -87,8 +89,7 @@ async def of_token(tx: Tx, token: str) -> Told:
         opened = await queries.select_session(tx, session_id)
         if opened is None or not hmac.compare_digest(opened.token_hash, hash_token(token)):
             raise CheckoutTokenUnknown
-        order = await orders.order(tx, opened.order_id)
-        told = await _tell(tx, opened, order, await payments.payment(tx, order.payment_id))
+        told = await _of_session(tx, opened)
     if told.session.expires_at + RECEIPT_LIFE <= tx.now:
         raise LinkOver
     return told
@@ -113,6 +114,13 @@ async def _first(tx: Tx, payment: payments.Payment) -> Told:
         created_at=payment.created_at,
     )
     return await _tell(tx, opened, order, payment)
+
+
+async def _of_session(tx: Tx, opened: Session) -> Told:
+    order = await orders.order(tx, opened.order_id)
+    if order.payment_id is None:
+        raise SessionUnknown(session_id=public_id("cks", opened.id))
+    return await _tell(tx, opened, order, await payments.payment(tx, order.payment_id))
 
 
 async def _tell(tx: Tx, opened: Session, order: orders.Order, payment: payments.Payment) -> Told:

@@ -5,7 +5,8 @@ to where it belongs; to undo it is to move it back.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from vezne.kernel.db import Tx
 from vezne.kernel.money import Money
-from vezne.orders.models import Line
+from vezne.orders.models import Line, Seats, Snapshot
 
 
 class Details(BaseModel):
@@ -26,11 +27,19 @@ class Details(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Priced:
-    """What a line costs, what it is called, and what is kept of it."""
+    """What a line costs, what it is called, and what is kept of it.
+
+    `accepts`: the kinds of stored value that may pay it (`money`, `gift_card`, `credits`, `coins`). `life`: how long it can be
+    kept for an order that is not paid; None: as long as the order is open.
+    """
 
     amount: Money
     description: str
     details: Mapping[str, Any]
+    quantity: int = 1
+    payee_id: UUID | None = None
+    accepts: tuple[str, ...] = field(default=())
+    life: timedelta | None = None
 
 
 Asked_contra = TypeVar("Asked_contra", bound=Details, contravariant=True)
@@ -45,18 +54,40 @@ class LineKind(Protocol[Asked_contra]):
         ...
 
     @property
-    def fulfils_late(self) -> bool:
-        """Whether it may still be given when its payment came after the order had ended."""
+    def is_scarce(self) -> bool:
+        """Whether it may be gone by the time its money comes; then the money goes back, rather than wait for it."""
         ...
 
-    async def price(self, tx: Tx, customer_id: UUID, asked: Asked_contra) -> Priced:
-        """What it costs this customer now; refuses what could not be given."""
+    async def price(self, tx: Tx, customer_id: UUID, asked: Asked_contra, currency: str, /) -> Priced:
+        """What it costs this customer now, in `currency` where it has several prices; refuses what could not be given."""
         ...
 
-    async def fulfil(self, tx: Tx, line: Line, amount: Money, cause: str) -> None:
-        """Give what `amount` has paid for, out of `unapplied`, once for each `cause`. Raises a Refusal when it cannot."""
+    async def hold(self, tx: Tx, line: Line, customer_id: UUID, until: datetime, /) -> Mapping[str, Any]:
+        """Keep it for this customer until then; what is to be added to the line's details."""
         ...
 
-    async def undo(self, tx: Tx, line: Line, amount: Money, cause: str) -> None:
-        """Take back what `amount` had paid for, into `unapplied`, once for each `cause`. Raises a Refusal when it is gone."""
+    async def extend(self, tx: Tx, line: Line, until: datetime, /) -> None:
+        """Keep it longer, because it is being paid. What is no longer kept is kept no longer."""
+        ...
+
+    async def release(self, tx: Tx, line: Line, /) -> None:
+        """Keep it no longer; once given, it stays given. Again: nothing."""
+        ...
+
+    def snapshot(self, line: Line, taken_at: datetime, /) -> Snapshot | None:
+        """What the line's price is made of; None where it is made of nothing but itself."""
+        ...
+
+    async def fulfil(self, tx: Tx, line: Line, amount: Money, cause: str, /) -> None:
+        """Give what `amount` (zero: it is free) has paid for, out of `unapplied`, once for each `cause`.
+
+        Raises a Refusal when it cannot.
+        """
+        ...
+
+    async def undo(self, tx: Tx, line: Line, amount: Money, cause: str, seats: Seats, /) -> None:
+        """Take back what `amount` had paid for, into `unapplied`, and these seats, once for each `cause`.
+
+        Raises a Refusal when it is gone.
+        """
         ...

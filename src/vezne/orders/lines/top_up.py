@@ -1,6 +1,8 @@
 """Money put into a wallet of the customer's: the first thing money can buy here."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -11,7 +13,7 @@ from vezne.kernel.errors import Conflict, Invalid
 from vezne.kernel.ids import PublicId, parse_id, public_id
 from vezne.kernel.money import AmountMinor, Currency, CurrencyMismatch, Money
 from vezne.orders.lines.base import Details, Priced
-from vezne.orders.models import Line
+from vezne.orders.models import Line, Seats, Snapshot
 
 KIND = "top_up"
 WalletId = Annotated[UUID, PublicId("wal")]
@@ -38,11 +40,12 @@ class TopUp:
     """Fulfilled by a credit to the wallet out of `unapplied`, undone by a debit of it back into `unapplied`."""
 
     name = KIND
-    fulfils_late = True
+    is_scarce = False
 
-    async def price(self, tx: Tx, customer_id: UUID, asked: TopUpDetails) -> Priced:
-        """A top-up costs what it puts in. Raises WalletMissing for another customer's wallet, WalletNotTopUp, WalletShut,
-        CurrencyMismatch, CurrencyNotOfKind.
+    async def price(self, tx: Tx, customer_id: UUID, asked: TopUpDetails, _currency: str) -> Priced:
+        """A top-up costs what it puts in, and only a provider can pay it.
+
+        Raises WalletMissing for another customer's wallet, WalletNotTopUp, WalletShut, CurrencyMismatch, CurrencyNotOfKind.
         """
         if asked.wallet_id is None:
             wallet = await wallets.wallet_of(tx, customer_id, "money", asked.currency)
@@ -60,6 +63,20 @@ class TopUp:
         amount = Money(asked.amount_minor, asked.currency)
         return Priced(amount=amount, description="Top-up", details={"wallet_id": shown})
 
+    async def hold(self, _tx: Tx, _line: Line, _customer_id: UUID, _until: datetime) -> Mapping[str, Any]:
+        """There is always room in a wallet."""
+        return {}
+
+    async def extend(self, _tx: Tx, _line: Line, _until: datetime) -> None:
+        """Nothing is kept."""
+
+    async def release(self, _tx: Tx, _line: Line) -> None:
+        """Nothing is kept."""
+
+    def snapshot(self, _line: Line, _taken_at: datetime) -> Snapshot | None:
+        """A top-up costs what it puts in, and nobody has a share in it."""
+        return None
+
     async def fulfil(self, tx: Tx, line: Line, amount: Money, cause: str) -> None:
         """Put the money into the wallet. Raises what the wallet refuses with."""
         await wallets.credit(
@@ -74,8 +91,10 @@ class TopUp:
             ),
         )
 
-    async def undo(self, tx: Tx, line: Line, amount: Money, cause: str) -> None:
+    async def undo(self, tx: Tx, line: Line, amount: Money, cause: str, _seats: Seats) -> None:
         """Take the money out of the wallet again. Raises InsufficientFunds when it has been spent."""
+        if not amount.minor:
+            return  # it was never put in
         await wallets.debit(
             tx,
             wallets.Debit(

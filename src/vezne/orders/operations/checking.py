@@ -1,25 +1,43 @@
-"""Do orders, their lines and the ledger agree?"""
+"""Do orders, their lines, tenders and refunds agree with each other and with the ledger?"""
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 from vezne import ledger
 from vezne.kernel.audit import Finding
 from vezne.kernel.db import Tx
 from vezne.kernel.ids import public_id
-from vezne.orders import queries
+from vezne.orders import queries_checks
+
+Select = Callable[[Tx], Awaitable[list[UUID]]]
+
+_CHECKS: tuple[tuple[str, str, Select], ...] = (
+    ("order adds up", "differs from its lines, or gave before it was paid", queries_checks.select_wrong_totals),
+    ("fulfilled order owes nothing", "something was not given", queries_checks.select_unfulfilled),
+    (
+        "order's tenders make its total",
+        "or are not captured as it is paid, or got back another sum",
+        queries_checks.select_wrong_tenders,
+    ),
+    (
+        "what is to pay an order is held",
+        "a tender waits without its hold, or holds after its end",
+        queries_checks.select_holdless_tenders,
+    ),
+    ("order's refunds add up", "their parts are not what was refunded", queries_checks.select_wrong_refunds),
+)
 
 
 async def audit(tx: Tx) -> list[Finding]:
     """What is wrong with the tenant's orders; an empty list when nothing is.
 
-    Checks: totals and refunds add up from the lines and nothing unpaid was given; a fulfilled order owes nothing; `unapplied`
-    holds exactly what came in, less what went back, less what lines have given.
+    Checks: totals and refunds add up from the lines, and from the tenders; what is to pay an order is held while it waits, and
+    captured when it is paid; nothing unpaid was given, and a fulfilled order owes nothing; `unapplied` holds exactly what came
+    in from providers, wallets and coins, less what went back, less what lines have given, less what was decided about money that
+    no order could take.
     """
     findings = [
-        Finding("order adds up", public_id("ord", order_id), "differs from its lines, or gave before it was paid")
-        for order_id in await queries.select_wrong_totals(tx)
-    ]
-    findings += [
-        Finding("fulfilled order owes nothing", public_id("ord", order_id), "something was not given")
-        for order_id in await queries.select_unfulfilled(tx)
+        Finding(check, public_id("ord", order_id), message) for check, message, select in _CHECKS for order_id in await select(tx)
     ]
     came_in: dict[str, int] = {}
     unapplied: dict[str, int] = {}
@@ -28,9 +46,11 @@ async def audit(tx: Tx) -> list[Finding]:
             came_in[line.currency] = came_in.get(line.currency, 0) - line.balance
         elif line.code == "unapplied":
             unapplied[line.currency] = line.balance
-    applied = await queries.select_applied(tx)
-    for currency in sorted(came_in.keys() | unapplied.keys() | applied.keys()):
-        expected = came_in.get(currency, 0) - applied.get(currency, 0)
+    stored = await queries_checks.select_stored_value(tx)
+    applied = await queries_checks.select_applied(tx)
+    taken = await queries_checks.select_taken_out(tx)
+    for currency in sorted(came_in.keys() | unapplied.keys() | applied.keys() | stored.keys() | taken.keys()):
+        expected = came_in.get(currency, 0) + stored.get(currency, 0) - applied.get(currency, 0) - taken.get(currency, 0)
         found = unapplied.get(currency, 0)
         if expected != found:
             findings.append(Finding("unapplied equals what is not applied", currency, f"{expected} expected, {found} found"))

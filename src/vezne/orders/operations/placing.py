@@ -1,8 +1,8 @@
-"""Placing orders and looking at them."""
+"""Placing orders."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import reduce
 from operator import add
 from typing import Any
@@ -10,36 +10,54 @@ from uuid import UUID
 
 from vezne import identity, payments
 from vezne.kernel.db import Tx
-from vezne.kernel.errors import NotFound
+from vezne.kernel.errors import Invalid
 from vezne.kernel.ids import new_id, public_id
-from vezne.orders import queries
+from vezne.kernel.money import Money
+from vezne.orders import queries, queries_tenders
+from vezne.orders.asked import ProviderTender, Tenders
 from vezne.orders.events import OrderPlaced
 from vezne.orders.lines import LINES, Details, Priced
-from vezne.orders.models import Line, Order, OrderStatus
+from vezne.orders.models import Line, Order, OrderStatus, Tender, taken_from
+from vezne.orders.operations import fulfilling, tendering
+
+LIFE = timedelta(minutes=30)
+"""How long an order may be paid when nobody says otherwise."""
 
 
-class UnknownOrder(NotFound):
-    """There is no order {order_id}."""
+class NothingOrdered(Invalid):
+    """An order has at least one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An order that waits for its payment. The client secret opens the checkout page."""
+    """A new order. One that waits for its payment has the payment, and the client secret that opens the checkout page."""
 
     order: Order
     lines: Sequence[Line]
-    payment: payments.Payment
-    client_secret: str
+    payment: payments.Payment | None
+    client_secret: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class CheckoutView:
-    """What a checkout page shows; `order` is None for a payment that is for no order."""
+class Draft:
+    """An order's lines at today's prices."""
 
-    payment: payments.Payment
-    attempts: Sequence[payments.Attempt]
-    order: Order | None
-    lines: Sequence[Line]
+    priced: Sequence[Priced]
+    total: Money
+
+    def life(self, asked: timedelta | None) -> timedelta:
+        """How long it may be paid: as long as asked for, and no longer than what is bought can be kept."""
+        return min([asked or LIFE, *(priced.life for priced in self.priced if priced.life is not None)])
+
+
+async def draft(tx: Tx, customer_id: UUID, asked: Sequence[Details], currency: str | None = None) -> Draft:
+    """Price these lines for the customer; nothing is kept. Raises what `place` does."""
+    if not asked:
+        raise NothingOrdered(loc=("body", "lines"))
+    await identity.customer(tx, customer_id)
+    chosen = currency or (await identity.settings_of(tx)).default_currency
+    priced = [await LINES[line.kind].price(tx, customer_id, line, chosen) for line in asked]
+    return Draft(priced, reduce(add, [each.amount for each in priced]))
 
 
 async def place(
@@ -47,30 +65,98 @@ async def place(
     customer_id: UUID,
     asked: Sequence[Details],
     *,
-    expires_after: timedelta,
+    currency: str | None = None,
+    tenders: Tenders = (),
+    expires_after: timedelta | None = None,
     return_url: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    provider: str | None = None,
 ) -> Placed:
-    """Order these lines for the customer, at today's prices, with a payment to be paid before `expires_after` has passed.
+    """Order these lines for the customer, at today's prices; what is bought and the stored value that pays is held.
 
-    Each call is another order. Raises CustomerNotFound, CurrencyMismatch when the lines are of several currencies,
-    AmountOutOfRange, and what a line's kind refuses with.
+    What stored value does not cover is to be paid before `expires_after` has passed, or before what is bought can be kept no
+    longer. An order that needs no provider is paid and fulfilled here and now; what cannot be given is refused and leaves
+    nothing. Each call is another order. Raises CustomerNotFound, NothingOrdered, CurrencyMismatch when the lines are of several
+    currencies, AmountOutOfRange, and what a line's kind, the tenders or a wallet refuse with.
     """
-    await identity.customer(tx, customer_id)
-    order_id = new_id()
-    priced = [await LINES[line.kind].price(tx, customer_id, line) for line in asked]
-    total = reduce(add, [each.amount for each in priced])
-    payment, secret = await payments.create(
-        tx, total, public_id("ord", order_id), expires_after=expires_after, customer_id=customer_id, metadata=metadata
+    drafted = await draft(tx, customer_id, asked, currency)
+    return await keep(
+        tx,
+        customer_id,
+        drafted,
+        asked,
+        order_id=new_id(),
+        tenders=tenders,
+        life=drafted.life(expires_after),
+        return_url=return_url,
+        metadata=metadata,
+        provider=provider,
     )
-    order = Order(
+
+
+async def keep(
+    tx: Tx,
+    customer_id: UUID,
+    drafted: Draft,
+    asked: Sequence[Details],
+    *,
+    order_id: UUID,
+    tenders: Tenders,
+    life: timedelta,
+    return_url: str | None,
+    metadata: Mapping[str, Any] | None,
+    provider: str | None,
+) -> Placed:
+    """Place a drafted order under this number; see `place`."""
+    total = drafted.total
+    chosen = await tendering.choose(tx, order_id, customer_id, total, drafted.priced, tenders)
+    rest = sum(tender.amount_minor for tender in chosen if tender.kind == "provider")
+    payment, secret = None, None
+    if rest:
+        named = next((tender.provider for tender in tenders if isinstance(tender, ProviderTender)), None)
+        payment, _, secret = await payments.get_or_create(
+            tx,
+            Money(rest, total.currency),
+            public_id("ord", order_id),
+            reservation=public_id("ord", order_id),
+            expires_after=life,
+            customer_id=customer_id,
+            metadata=metadata,
+            provider=provider or named,
+        )
+    order = _order(tx, order_id, customer_id, total, payment, return_url, metadata)
+    lines = [
+        _line(order_id, number, line.kind, price)
+        for number, (line, price) in enumerate(zip(asked, drafted.priced, strict=True), 1)
+    ]
+    lines = await _hold(tx, lines, customer_id, tx.now + life)
+    if payment is not None:
+        chosen = await tendering.hold(tx, order, chosen, payment.expires_at)
+    await _insert(tx, order, lines, chosen)
+    if payment is None:
+        await fulfilling.settle_at_once(tx, order, lines, chosen)
+        order = await queries.select_order(tx, order_id) or order
+        lines = await queries.select_lines(tx, [order_id])
+    return Placed(order, lines, payment, secret)
+
+
+def _order(
+    tx: Tx,
+    order_id: UUID,
+    customer_id: UUID,
+    total: Money,
+    payment: payments.Payment | None,
+    return_url: str | None,
+    metadata: Mapping[str, Any] | None,
+) -> Order:
+    return Order(
         id=order_id,
         customer_id=customer_id,
         status=OrderStatus.PENDING,
         currency=total.currency,
         total_minor=total.minor,
         refunded_minor=0,
-        payment_id=payment.id,
+        payment_id=None if payment is None else payment.id,
         return_url=return_url,
         last_error=None,
         metadata=metadata or {},
@@ -78,9 +164,6 @@ async def place(
         paid_at=None,
         fulfilled_at=None,
     )
-    lines = [_line(order_id, number, line.kind, price) for number, (line, price) in enumerate(zip(asked, priced, strict=True), 1)]
-    await _keep(tx, order, lines)
-    return Placed(order, lines, payment, secret)
 
 
 def _line(order_id: UUID, number: int, kind: str, price: Priced) -> Line:
@@ -95,12 +178,24 @@ def _line(order_id: UUID, number: int, kind: str, price: Priced) -> Line:
         currency=price.amount.currency,
         applied_minor=0,
         refunded_minor=0,
+        quantity=price.quantity,
+        payee_id=price.payee_id,
     )
 
 
-async def _keep(tx: Tx, order: Order, lines: Sequence[Line]) -> None:
+async def _hold(tx: Tx, lines: Sequence[Line], customer_id: UUID, until: datetime) -> list[Line]:
+    """Keep what is bought, in the order of what it is taken from: two orders never wait for each other in a circle."""
+    held: dict[UUID, Line] = {}
+    for line in sorted(lines, key=taken_from):
+        more = await LINES[line.kind].hold(tx, line, customer_id, until)
+        held[line.id] = replace(line, details={**line.details, **more})
+    return [held[line.id] for line in lines]
+
+
+async def _insert(tx: Tx, order: Order, lines: Sequence[Line], tenders: Sequence[Tender]) -> None:
     await queries.insert_order(tx, order)
     await queries.insert_lines(tx, lines)
+    await queries_tenders.insert_tenders(tx, tenders)
     await tx.publish(
         OrderPlaced(
             order_id=order.id,
@@ -110,25 +205,3 @@ async def _keep(tx: Tx, order: Order, lines: Sequence[Line]) -> None:
             currency=order.currency,
         )
     )
-
-
-async def order(tx: Tx, order_id: UUID) -> Order:
-    """The order. Raises UnknownOrder."""
-    found = await queries.select_order(tx, order_id)
-    if found is None:
-        raise UnknownOrder(order_id=public_id("ord", order_id))
-    return found
-
-
-async def lines_of(tx: Tx, order_ids: Sequence[UUID]) -> list[Line]:
-    """The lines of these orders, each order's in their order."""
-    return await queries.select_lines(tx, order_ids)
-
-
-async def checkout_view(tx: Tx, client_secret: str) -> CheckoutView:
-    """What the holder of a client secret may see. Raises ClientSecretUnknown."""
-    payment = await payments.of_client_secret(tx, client_secret)
-    tries = await payments.attempts(tx, [payment.id])
-    found = await queries.select_order_of_payment(tx, payment.id)
-    lines = [] if found is None else await queries.select_lines(tx, [found.id])
-    return CheckoutView(payment, tries, found, lines)

@@ -135,7 +135,8 @@ async def _settle(tx: Tx, asked: Refund, provider: str, seen: ProviderRefund) ->
     entry_id = None
     if status is RefundStatus.SUCCEEDED:
         entry_id = await settling.book(tx, "payment.refunded", provider, asked.currency, -amount, f"refund:{asked.id}")
-    if status is not RefundStatus.PENDING:
+    attempt = await queries.select_attempt(tx, asked.attempt_id)
+    if status is not RefundStatus.PENDING and attempt is not None and attempt.is_final:
         refunded = amount if status is RefundStatus.SUCCEEDED else 0
         await queries.update_refunding(tx, asked.payment_id, refunding=-amount, refunded=refunded)
     await queries.update_refund(

@@ -159,7 +159,7 @@ async def _record(tx: Tx, asked: Payment, attempt: Attempt, seen: ProviderPaymen
         provider=attempt.provider,
         provider_ref=seen.provider_ref,
         status=seen.grade,
-        amount=seen.amount or asked.amount,
+        amount=seen.captured if seen.grade is Grade.CAPTURED else seen.amount or asked.amount,
         failure_code=seen.failure_code,
         response=seen.response,
     )

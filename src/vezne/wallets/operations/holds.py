@@ -76,14 +76,29 @@ async def hold(
     return placed
 
 
+async def extend(tx: Tx, hold_id: UUID, until: datetime) -> WalletHold:
+    """Keep what is held until then, never a shorter time; at most LONGEST_LIFE from now. Of an ended hold: nothing.
+
+    One whose time has run out, while nobody has ended it, lives on. Raises HoldMissing.
+    """
+    held = await queries.lock_hold(tx, hold_id)
+    if held is None:
+        raise HoldMissing(hold_id=public_id("hld", hold_id))
+    until = min(until, tx.now + LONGEST_LIFE)
+    if held.status != "open" or until <= held.expires_at:
+        return held
+    await queries.update_expiry(tx, hold_id, until)
+    return replace(held, expires_at=until)
+
+
 async def capture(
-    tx: Tx, hold_id: UUID, amount_minor: int | None = None, *, final: bool = True, contra: str = "revenue"
+    tx: Tx, hold_id: UUID, amount_minor: int | None = None, *, final: bool = True, contra: str = "revenue", late: bool = False
 ) -> tuple[WalletHold, WalletTransaction]:
     """Take `amount_minor` (default: all) of what is held; `final` gives the rest free, else it stays held.
 
-    Raises HoldMissing, HoldEnded (also when its time has run out), CaptureTooLarge, WalletFrozen.
+    Raises HoldMissing, HoldEnded (also when its time has run out, unless `late`), CaptureTooLarge, WalletFrozen.
     """
-    held = await _lock_open(tx, hold_id)
+    held = await _lock_open(tx, hold_id, late=late)
     amount = held.remaining_minor if amount_minor is None else amount_minor
     if amount <= 0:
         raise AmountNotPositive(loc=("body", "amount_minor"))
@@ -113,12 +128,15 @@ async def capture(
     return after, transaction
 
 
-async def release(tx: Tx, hold_id: UUID) -> WalletHold:
-    """Give free what is still held. A hold released before is answered as it is. Raises HoldMissing, HoldEnded."""
+async def release(tx: Tx, hold_id: UUID, *, late: bool = False) -> WalletHold:
+    """Give free what is still held. A hold released before is answered as it is.
+
+    Raises HoldMissing, HoldEnded (also when its time has run out, unless `late`).
+    """
     held = await queries.lock_hold(tx, hold_id)
     if held is not None and held.status == "released":
         return held
-    (after,) = await _give_free(tx, [await _lock_open(tx, hold_id)], "released")
+    (after,) = await _give_free(tx, [await _lock_open(tx, hold_id, late=late)], "released")
     return after
 
 
@@ -186,14 +204,14 @@ async def _reserve(tx: Tx, wallet: Wallet, amount: int) -> list[Share]:
     return shares
 
 
-async def _lock_open(tx: Tx, hold_id: UUID) -> WalletHold:
+async def _lock_open(tx: Tx, hold_id: UUID, *, late: bool = False) -> WalletHold:
     held = await queries.lock_hold(tx, hold_id)
     shown = public_id("hld", hold_id)
     if held is None:
         raise HoldMissing(hold_id=shown)
     if held.status != "open":
         raise HoldEnded(hold_id=shown, status=held.status)
-    if held.expires_at <= tx.now:
+    if held.expires_at <= tx.now and not late:
         raise HoldEnded(hold_id=shown, status="expired")
     return held
 

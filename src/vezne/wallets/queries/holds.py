@@ -1,6 +1,7 @@
 """SQL of holds."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
@@ -97,6 +98,11 @@ async def update_holds(tx: Tx, holds: Sequence[WalletHold]) -> None:
         [hold.captured_minor for hold in holds],
         [hold.released_minor for hold in holds],
     )
+
+
+async def update_expiry(tx: Tx, hold_id: UUID, expires_at: datetime) -> None:
+    """Until when a locked hold lasts."""
+    await tx.execute("UPDATE holds SET expires_at = $3 WHERE tenant_id = $1 AND id = $2", tx.tenant_id, hold_id, expires_at)
 
 
 async def select_hold_lots(tx: Tx, hold_ids: Sequence[UUID]) -> list[tuple[UUID, UUID, int]]:

@@ -1,0 +1,135 @@
+"""Orders over HTTP. Paying itself happens on the checkout page; nothing here talks to a provider."""
+
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import Field
+from starlette.requests import Request
+
+from vezne import identity, payments, wallets
+from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
+from vezne.kernel.ids import parse_id, public_id
+from vezne.kernel.money import AmountOutOfRange, Currency, CurrencyMismatch
+from vezne.kernel.paging import Page, PageParams, cursor
+from vezne.orders import queries
+from vezne.orders.api.schemas import CustomerId, Metadata, OrderId, OrderOut, PlacedOut, ReturnUrl, shown_order, shown_placed
+from vezne.orders.asked import AskedTender
+from vezne.orders.lines import AskedLine
+from vezne.orders.lines.top_up import WalletNotTopUp, WalletShut
+from vezne.orders.models import OrderStatus
+from vezne.orders.operations import ending, fulfilling, placing, reading, tendering
+from vezne.payments import Gateways
+
+api = router("/v1/orders", "orders")
+
+PRICING = (
+    identity.CustomerNotFound,
+    wallets.WalletMissing,
+    CurrencyMismatch,
+    WalletNotTopUp,
+    WalletShut,
+)
+TENDERING = (
+    tendering.TenderNotAccepted,
+    tendering.TenderTooLarge,
+    tendering.TenderTwice,
+    tendering.TenderOfOtherKind,
+    tendering.CoinsPayNothing,
+    tendering.RestUnpayable,
+    wallets.InsufficientFunds,
+)
+
+
+class OrderIn(RequestModel):
+    """What a customer wants to buy, and how it is to be paid. Prices are the catalogue's."""
+
+    customer_id: CustomerId
+    lines: list[AskedLine] = Field(min_length=1, max_length=50)
+    currency: Currency | None = Field(None, description="in which of their prices things are bought; default: the tenant's")
+    tenders: list[AskedTender] = Field(
+        default_factory=list, max_length=10, description="stored value that pays, in this order; a provider is to pay the rest"
+    )
+    return_url: ReturnUrl | None = None
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class OrderFilter(PageParams):
+    """Which orders are asked for."""
+
+    customer_id: CustomerId | None = None
+    status: OrderStatus | None = None
+
+
+@api.post(
+    "",
+    status_code=201,
+    dependencies=[requires("orders.write")],
+    responses=refusals(AmountOutOfRange, *PRICING, *TENDERING),
+)
+async def place_order(tx: TxDep, request: Request, asked: OrderIn) -> PlacedOut:
+    """Order something: lines of one currency, what pays them, and the page where the rest is paid.
+
+    What stored value covers whole is paid and given at once.
+    """
+    gateways: Gateways = request.app.state.gateways
+    placed = await placing.place(
+        tx,
+        asked.customer_id,
+        asked.lines,
+        currency=asked.currency,
+        tenders=asked.tenders,
+        expires_after=gateways.session_ttl,
+        return_url=asked.return_url,
+        metadata=asked.metadata,
+    )
+    return shown_placed(await reading.view(tx, placed.order.id), placed, gateways)
+
+
+@api.get("", dependencies=[requires("orders.read")])
+async def list_orders(tx: TxDep, asked: Annotated[OrderFilter, Query()]) -> Page[OrderOut]:
+    """Orders, newest first."""
+    position = asked.position()
+    rows = await queries.select_orders(
+        tx,
+        limit=asked.limit + 1,
+        before=None if position is None else parse_id("ord", position),
+        customer_id=asked.customer_id,
+        status=asked.status,
+    )
+    shown = rows[: asked.limit]
+    more = len(rows) > asked.limit
+    return Page(
+        data=[shown_order(view) for view in await reading.views(tx, shown)],
+        has_more=more,
+        next=cursor(public_id("ord", shown[-1].id)) if more else None,
+    )
+
+
+@api.get("/{order_id}", dependencies=[requires("orders.read")], responses=refusals(reading.UnknownOrder))
+async def get_order(tx: TxDep, order_id: OrderId) -> OrderOut:
+    """An order with its lines, what pays it, and the attempts to pay."""
+    return shown_order(await reading.view(tx, order_id))
+
+
+@api.post(
+    "/{order_id}/cancellations",
+    status_code=201,
+    dependencies=[requires("orders.write")],
+    responses=refusals(reading.UnknownOrder, payments.PaymentNotOpen, payments.PaymentInFlight, ending.OrderPaidAlready),
+)
+async def cancel_order(tx: TxDep, order_id: OrderId) -> OrderOut:
+    """Want it no longer, while it is not paid. Again: nothing changes."""
+    await ending.cancel(tx, order_id)
+    return shown_order(await reading.view(tx, order_id))
+
+
+@api.post(
+    "/{order_id}/fulfilments",
+    status_code=201,
+    dependencies=[requires("orders.write")],
+    responses=refusals(reading.UnknownOrder, fulfilling.OrderNotPaid),
+)
+async def fulfil_order(tx: TxDep, order_id: OrderId) -> OrderOut:
+    """Try again to give what a paid order still owes, once what stood in the way is gone."""
+    await fulfilling.fulfil(tx, order_id)
+    return shown_order(await reading.view(tx, order_id))

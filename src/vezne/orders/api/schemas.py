@@ -1,0 +1,230 @@
+"""What orders look like in requests and answers. Amounts are whole minor units."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+
+from vezne import payments
+from vezne.kernel.ids import PublicId
+from vezne.orders.models import Line, OrderStatus, Snapshot, Tender, TenderKind, TenderStatus
+from vezne.orders.operations.placing import Placed
+from vezne.orders.operations.reading import OrderView
+from vezne.payments import Gateways
+
+OrderId = Annotated[UUID, PublicId("ord")]
+LineId = Annotated[UUID, PublicId("oli")]
+TenderId = Annotated[UUID, PublicId("tdr")]
+PaymentId = Annotated[UUID, PublicId("pay")]
+AttemptId = Annotated[UUID, PublicId("att")]
+RefundId = Annotated[UUID, PublicId("ref")]
+CustomerId = Annotated[UUID, PublicId("cus")]
+WalletId = Annotated[UUID, PublicId("wal")]
+HoldId = Annotated[UUID, PublicId("hld")]
+TransactionId = Annotated[UUID, PublicId("txn")]
+PayeeId = Annotated[UUID, PublicId("pye")]
+FeeRuleId = Annotated[UUID, PublicId("fee")]
+
+
+def _web_address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise ValueError("not a web address") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
+        raise ValueError("not an http or https address")
+    return text
+
+
+ReturnUrl = Annotated[
+    str,
+    StringConstraints(max_length=2000, pattern=r"^[!-~]+$"),
+    Field(description="where the checkout page sends the customer in the end", examples=["https://shop.example/paid"]),
+    AfterValidator(_web_address),
+]
+MetadataText = Annotated[str, StringConstraints(max_length=500)]
+Metadata = Annotated[
+    dict[Annotated[str, StringConstraints(min_length=1, max_length=40)], MetadataText],
+    Field(max_length=50, description="yours to keep: up to 50 texts"),
+]
+
+
+class SnapshotOut(BaseModel):
+    """What a line's price was made of when it was paid; it never changes."""
+
+    seats_count: int
+    base_price_per_seat_minor: int
+    platform_fee_percentage: int = Field(description="in hundredths of a percent: 1000 is 10.00 %")
+    platform_fee_amount_minor: int
+    host_earning_per_seat_minor: int = Field(description="rounded down; `host_earning_minor` is exact")
+    host_earning_minor: int
+    discount_minor: int
+    total_minor: int
+    currency: str
+    payee_id: PayeeId | None
+    fee_rule_id: FeeRuleId | None
+    fee_rule_version: int
+    taken_at: datetime
+
+
+class LineOut(BaseModel):
+    """One thing bought. Amounts are whole minor units."""
+
+    id: LineId
+    number: int
+    kind: str
+    description: str
+    details: dict[str, Any]
+    quantity: int = Field(description="how many seats, servings or units it is of")
+    amount_minor: int
+    currency: str
+    applied_minor: int = Field(description="given, and not taken back")
+    refunded_minor: int
+    refunded_quantity: int
+    payee_id: PayeeId | None
+    snapshot: SnapshotOut | None = Field(description="what its price was made of; once it is paid")
+
+
+class TenderOut(BaseModel):
+    """One of the means that pay an order."""
+
+    id: TenderId
+    kind: TenderKind
+    status: TenderStatus = Field(description="waiting: held, or to be paid; captured: it has paid; released: it pays nothing")
+    amount_minor: int
+    currency: str
+    refunded_minor: int
+    wallet_id: WalletId | None
+    units: int = Field(description="what is taken of the wallet: minor units, or coins")
+    refunded_units: int
+    hold_id: HoldId | None
+    transaction_id: TransactionId | None
+
+
+class AttemptOut(BaseModel):
+    """One try to pay; the one after a failure names it as its parent, and the one that paid is final."""
+
+    id: AttemptId
+    number: int
+    provider: str
+    status: payments.AttemptStatus
+    parent_id: AttemptId | None
+    is_final: bool
+    failure_code: str | None
+
+
+class OrderOut(BaseModel):
+    """What a customer buys. Amounts are whole minor units of `currency`."""
+
+    id: OrderId
+    customer_id: CustomerId
+    status: OrderStatus
+    currency: str
+    total_minor: int
+    refunded_minor: int
+    payment_id: PaymentId | None = Field(description="null when stored value pays all, or there is nothing to pay")
+    return_url: str | None
+    last_error: str | None = Field(description="why a paid order is not fulfilled, or money that came was not taken")
+    lines: list[LineOut]
+    tenders: list[TenderOut]
+    attempts: list[AttemptOut]
+    metadata: dict[str, Any]
+    created_at: datetime
+    paid_at: datetime | None
+    fulfilled_at: datetime | None
+
+
+class PaymentToMake(BaseModel):
+    """The payment of a new order."""
+
+    id: PaymentId
+    status: payments.PaymentStatus
+    amount_minor: int
+    currency: str
+    client_secret: str | None = Field(
+        description="lets a browser see and pay this payment; shown only now", examples=["pay_…_secret_…"]
+    )
+
+
+class PlacedOut(BaseModel):
+    """A new order: send the customer to `checkout_url` before `expires_at`. Both, and `payment`, are null when nothing is left
+    to pay.
+    """
+
+    order: OrderOut
+    payment: PaymentToMake | None
+    checkout_url: str | None
+    expires_at: datetime | None
+
+
+def shown_order(view: OrderView) -> OrderOut:
+    """An order as the API shows it."""
+    order = view.order
+    snapshots = {snapshot.line_id: snapshot for snapshot in view.snapshots}
+    return OrderOut(
+        id=order.id,
+        customer_id=order.customer_id,
+        status=order.status,
+        currency=order.currency,
+        total_minor=order.total_minor,
+        refunded_minor=order.refunded_minor,
+        payment_id=order.payment_id,
+        return_url=order.return_url,
+        last_error=order.last_error,
+        lines=[_shown_line(line, snapshots.get(line.id)) for line in view.lines],
+        tenders=[shown_tender(tender) for tender in view.tenders],
+        attempts=[AttemptOut.model_validate(attempt, from_attributes=True) for attempt in view.attempts],
+        metadata=dict(order.metadata),
+        created_at=order.created_at,
+        paid_at=order.paid_at,
+        fulfilled_at=order.fulfilled_at,
+    )
+
+
+def _shown_line(line: Line, snapshot: Snapshot | None) -> LineOut:
+    return LineOut(
+        id=line.id,
+        number=line.number,
+        kind=line.kind,
+        description=line.description,
+        details=dict(line.details),
+        quantity=line.quantity,
+        amount_minor=line.amount_minor,
+        currency=line.currency,
+        applied_minor=line.applied_minor,
+        refunded_minor=line.refunded_minor,
+        refunded_quantity=line.refunded_quantity,
+        payee_id=line.payee_id,
+        snapshot=None if snapshot is None else shown_snapshot(snapshot),
+    )
+
+
+def shown_snapshot(snapshot: Snapshot) -> SnapshotOut:
+    """What a price was made of as the API shows it."""
+    return SnapshotOut.model_validate(snapshot, from_attributes=True)
+
+
+def shown_tender(tender: Tender) -> TenderOut:
+    """A tender as the API shows it."""
+    return TenderOut.model_validate(tender, from_attributes=True)
+
+
+def shown_placed(view: OrderView, placed: Placed, gateways: Gateways) -> PlacedOut:
+    """A new order, and where it is paid, as the API shows them."""
+    payment, secret = placed.payment, placed.client_secret
+    return PlacedOut(
+        order=shown_order(view),
+        payment=None
+        if payment is None
+        else PaymentToMake(
+            id=payment.id,
+            status=payment.status,
+            amount_minor=payment.amount_minor,
+            currency=payment.currency,
+            client_secret=secret,
+        ),
+        checkout_url=None if secret is None else gateways.checkout_url(secret),
+        expires_at=None if payment is None else payment.expires_at,
+    )
