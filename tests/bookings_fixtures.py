@@ -54,19 +54,19 @@ class Office:
         self.people.append(made.id)
         return made.id
 
-    async def item(self, minor: int = 10_000, currency: str = "TRY", **details: Any) -> UUID:
+    async def item(self, minor: int = 10_000, currency: str = "TRY", **details: Any) -> UUID:  # noqa: ANN401 - what the front door takes
         """Something with a price."""
         async with self.tx() as tx:
             made = await catalog.create_item(tx, catalog.NewItem(name="Konser", **details))
             await catalog.set_price(tx, made.id, Money(minor, currency))
         return made.id
 
-    async def event(self, capacity: int = 10, *, kind: str = "event", **details: Any) -> Resource:
+    async def event(self, capacity: int = 10, *, kind: str = "event", **details: Any) -> Resource:  # noqa: ANN401 - what the front door takes
         """A free event unless `item_id` is given."""
         async with self.tx() as tx:
             return await bookings.create_resource(tx, kind=kind, name="Konser", capacity=capacity, **details)
 
-    async def pool(self, units: int | Sequence[str] = 2, **details: Any) -> Resource:
+    async def pool(self, units: int | Sequence[str] = 2, **details: Any) -> Resource:  # noqa: ANN401 - what the front door takes
         """A storage of so many units."""
         names = [f"A{number}" for number in range(1, units + 1)] if isinstance(units, int) else units
         async with self.tx() as tx:
@@ -105,7 +105,7 @@ class Office:
         async with self.tx() as tx:
             await bookings.release(tx, claim.id)
 
-    async def cancel(self, claim: Claim, **what: Any) -> Claim:
+    async def cancel(self, claim: Claim, **what: Any) -> Claim:  # noqa: ANN401 - what the front door takes
         """Give a booked claim back."""
         async with self.tx() as tx:
             return await bookings.cancel(tx, claim.id, **what)

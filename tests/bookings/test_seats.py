@@ -1,10 +1,8 @@
 """Counted capacity: held, booked, given back, and never more of it than there is."""
 
-from datetime import timedelta
-
 import pytest
 
-from bookings_fixtures import MINUTE, START, Office
+from bookings_fixtures import Office
 from vezne import bookings
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from vezne import ledger
+from vezne.bookings import jobs as bookings_jobs
 from vezne.kernel.db import Database
 from vezne.kernel.jobs import Job, JobCall
 from vezne.kernel.settings import Settings
@@ -21,6 +22,7 @@ async def open_jobs(settings: Settings, db: Database) -> AsyncIterator[Mapping[s
     try:
         yield {
             **jobs_on(gateways),
+            "bookings.expire_due": bookings_jobs.expire_due,
             "ledger.seal": _seal_with(settings),
             "settlements.release_due": settlements_jobs.release_due,
             "wallets.expire_holds": wallets_jobs.expire_holds,

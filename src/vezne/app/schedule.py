@@ -65,6 +65,14 @@ SCHEDULE = (
                        AND settlements.release_at <= coalesce(clocks.held_at, $1))""",
     ),
     Scheduled(
+        job="bookings.expire_due",
+        cron="* * * * * */5",
+        due="""EXISTS (SELECT FROM claims WHERE claims.tenant_id = tenants.tenant_id AND claims.status = 'held'
+                       AND claims.expires_at <= coalesce(clocks.held_at, $1))
+               OR EXISTS (SELECT FROM units WHERE units.tenant_id = tenants.tenant_id
+                          AND units.occupied_until <= coalesce(clocks.held_at, $1))""",
+    ),
+    Scheduled(
         job="ledger.seal",
         cron="* * * * *",
         due="""$1::timestamptz IS NOT NULL AND EXISTS (

@@ -1,7 +1,7 @@
 """Bookings: what has a capacity, and who has a claim on it.
 
-Two manners in one model: seats that are counted, and units of a pool that are somebody's for a period. What is wanted is held for a
-while, extended while it is being paid, and consumed into tickets and attendees in the transaction that learns of the payment.
+Two manners in one model: seats that are counted, and units of a pool that are somebody's for a period. What is wanted is held for
+a while, extended while it is being paid, and consumed into tickets and attendees in the transaction that learns of the payment.
 """
 
 from vezne.bookings.bookables import BOOKABLES
@@ -20,6 +20,7 @@ from vezne.bookings.events import (
 )
 from vezne.bookings.models import Ask, Claim, Resource, Ticket, Unit
 from vezne.bookings.operations.cancelling import cancel
+from vezne.bookings.operations.checking import audit
 from vezne.bookings.operations.consuming import consume
 from vezne.bookings.operations.ending import expire_due, release
 from vezne.bookings.operations.holding import extend, hold
@@ -97,6 +98,7 @@ __all__ = [
     "Unit",
     "WaitingOffered",
     "add_units",
+    "audit",
     "cancel",
     "change_resource",
     "change_unit",

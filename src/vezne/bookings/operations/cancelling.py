@@ -18,8 +18,8 @@ from vezne.kernel.ids import public_id
 async def cancel(tx: Tx, claim_id: UUID, *, quantity: int | None = None, ticket_ids: Sequence[UUID] | None = None) -> Claim:
     """Give back a booked claim: these tickets of it, or so many that were not used, or all of it. A held one is released.
 
-    What was given back before, or tickets that are void: nothing. Raises ClaimUnknown, TicketUsed for tickets that were checked in,
-    QuantityOutOfRange, TicketsNotOfClaim.
+    What was given back before, or tickets that are void: nothing. Raises ClaimUnknown, QuantityOutOfRange, TicketsNotOfClaim, and
+    TicketUsed for tickets that were checked in.
     """
     claim = await claims.lock_claim(tx, claim_id)
     if claim is None:

@@ -32,8 +32,8 @@ async def consume(tx: Tx, claim_id: UUID, *, order_id: UUID | None) -> list[Tick
         raise ResourceUnknown(resource_id=public_id("rsc", claim.resource_id))
     if resource.status == "cancelled":
         raise ResourceClosed(name=resource.name, status=resource.status)
-    if resource.manner == "exclusive":
-        claim = await _book_unit(tx, claim)
+    if claim.unit_id is not None:
+        claim = await _book_unit(tx, claim, claim.unit_id)
     else:
         await _book_seats(tx, resource, claim)
     booked = replace(claim, status="consumed", cancelled=0, expires_at=None, order_id=order_id)
@@ -66,14 +66,12 @@ async def _book_seats(tx: Tx, resource: Resource, claim: Claim) -> None:
         await room_for(tx, resource.id, claim.quantity)
 
 
-async def _book_unit(tx: Tx, claim: Claim) -> Claim:
-    assert claim.unit_id is not None
+async def _book_unit(tx: Tx, claim: Claim, unit_id: UUID) -> Claim:
+    same = await units.lock_unit(tx, unit_id)
     if claim.status == "held":
-        await units.lock_units(tx, [claim.unit_id])
         return claim
     if claim.ends_at is not None and claim.ends_at <= tx.now:
         raise NoUnitFree
-    same = await units.lock_unit(tx, claim.unit_id)
     if (
         same is not None
         and same.status != "out_of_service"
@@ -81,8 +79,8 @@ async def _book_unit(tx: Tx, claim: Claim) -> Claim:
     ):
         return claim
 
-    async def take(unit_id: UUID) -> bool:
-        return await units.take_time(tx, unit_id, claim.starts_at, claim.ends_at)
+    async def take(other_id: UUID) -> bool:
+        return await units.take_time(tx, other_id, claim.starts_at, claim.ends_at)
 
     return replace(claim, unit_id=await take_unit(tx, claim, take))
 

@@ -42,7 +42,7 @@ _REAPED_AT_ONCE = 50
 
 
 async def hold(tx: Tx, ask: Ask, *, until: datetime) -> Claim:
-    """Keep what is asked for until `until`. Each call is another claim; seats that a waiting list offers this customer are taken.
+    """Keep what is asked for until `until`. Each call is another claim; seats offered to this waiting customer are taken first.
 
     Raises ResourceUnknown, ResourceClosed, ResourceOver, CustomerNotFound, QuantityOutOfRange, SoldOut, NoUnitFree, PeriodNeeded,
     PeriodNotTaken, DatesBackwards, DatesPast, DatesTooFar, AdmissionNeeded, HoldNotAhead.
@@ -78,7 +78,7 @@ async def hold(tx: Tx, ask: Ask, *, until: datetime) -> Claim:
 
 
 async def extend(tx: Tx, claim_id: UUID, until: datetime) -> Claim:
-    """A held claim lives until `until`, if that is longer; else, or when it is not held any more, nothing: it is answered as it is.
+    """A held claim lives until `until`, if that is longer; else, or when it is held no more, nothing: it is answered as it is.
 
     Raises ClaimUnknown, HoldNotAhead.
     """
@@ -118,8 +118,6 @@ async def room_for(tx: Tx, resource_id: UUID, quantity: int) -> Resource:
 async def take_unit(tx: Tx, claim: Claim, take: Callable[[UUID], Awaitable[bool]]) -> UUID:
     """`take` a unit of the pool that is free for the claim's period; `take` says whether it was. Raises NoUnitFree."""
     pool, starts_at, ends_at = claim.resource_id, claim.starts_at, claim.ends_at
-    assert starts_at is not None
-    assert ends_at is not None
     all_reaped = False
     while True:
         unit_id = await units.lock_free_unit(tx, pool, starts_at, ends_at, wait=False)

@@ -44,7 +44,7 @@ async def create_resource(
     waiting_list: bool = False,
     metadata: Mapping[str, Any] | None = None,
 ) -> Resource:
-    """Open something to book; each call another. Seats need a `capacity`; a pool begins without units. Without an item it is free.
+    """Open something to book; each call another. Seats need a `capacity`, a pool begins without units. Without an item: free.
 
     Whoever acts for one payee opens that payee's. Raises KindUnknown, CapacityNeeded, CapacityByUnits, NotForPools,
     EndsBeforeItStarts, ItemUnknown, PayeeUnknown.
@@ -176,7 +176,8 @@ async def change_unit(tx: Tx, unit_id: UUID, *, name: str | None = None, in_serv
     """
     await unit(tx, unit_id)
     before = await units.lock_unit(tx, unit_id)
-    assert before is not None
+    if before is None:
+        raise UnitUnknown(unit_id=public_id("unt", unit_id))
     after = replace(before, name=name or before.name)
     if in_service is not None and in_service == (before.status == "out_of_service"):
         after = replace(

@@ -29,7 +29,7 @@ async def insert_attendee(tx: Tx, attendee: Attendee) -> bool:
 
 async def add_seats(tx: Tx, attendee: Attendee) -> Attendee:
     """The customer goes, with so many seats more than before; as they are now."""
-    row = await tx.fetchrow(
+    (row,) = await tx.fetch(
         """INSERT INTO attendees (tenant_id, id, resource_id, customer_id, status, seats, order_id, created_at)
            VALUES ($1, $2, $3, $4, 'going', $5, $6, $7)
            ON CONFLICT (tenant_id, resource_id, customer_id) DO UPDATE
@@ -44,7 +44,6 @@ async def add_seats(tx: Tx, attendee: Attendee) -> Attendee:
         attendee.order_id,
         attendee.created_at,
     )
-    assert row is not None
     return _attendee(row)
 
 

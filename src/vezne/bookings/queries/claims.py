@@ -54,7 +54,8 @@ async def lock_claim(tx: Tx, claim_id: UUID) -> Claim | None:
 async def any_lapsed(tx: Tx, resource_id: UUID) -> bool:
     """Whether a held claim of the resource is past its time."""
     found: bool = await tx.fetchval(
-        """SELECT EXISTS (SELECT FROM claims WHERE tenant_id = $1 AND resource_id = $2 AND status = 'held' AND expires_at <= $3)""",
+        """SELECT EXISTS (
+               SELECT FROM claims WHERE tenant_id = $1 AND resource_id = $2 AND status = 'held' AND expires_at <= $3)""",
         tx.tenant_id,
         resource_id,
         tx.now,
@@ -76,8 +77,10 @@ async def lock_lapsed(tx: Tx, resource_id: UUID, *, limit: int) -> list[Claim]:
     return [claim_of_row(row) for row in rows]
 
 
-async def lock_lapsed_between(tx: Tx, resource_id: UUID, starts_at: datetime, ends_at: datetime, *, limit: int) -> list[Claim]:
-    """Held claims of a pool that meet this period and whose time is over, locked: those on which somebody is working are waited for."""
+async def lock_lapsed_between(
+    tx: Tx, resource_id: UUID, starts_at: datetime | None, ends_at: datetime | None, *, limit: int
+) -> list[Claim]:
+    """Held claims of a pool that meet this period and whose time is over, locked; whoever works on one is waited for."""
     rows = await tx.fetch(
         """SELECT * FROM claims
            WHERE tenant_id = $1 AND resource_id = $2 AND status = 'held' AND expires_at <= $3 AND starts_at < $5 AND ends_at > $4
@@ -126,7 +129,8 @@ async def end_held(tx: Tx, claim_ids: Sequence[UUID], status: str) -> None:
 async def update_claim(tx: Tx, claim: Claim) -> None:
     """A locked claim as it is now."""
     await tx.execute(
-        """UPDATE claims SET unit_id = $3, quantity = $4, cancelled = $5, purpose = $6, status = $7, expires_at = $8, order_id = $9
+        """UPDATE claims SET unit_id = $3, quantity = $4, cancelled = $5, purpose = $6, status = $7, expires_at = $8,
+                             order_id = $9
            WHERE tenant_id = $1 AND id = $2""",
         tx.tenant_id,
         claim.id,

@@ -121,7 +121,8 @@ async def move_seats(tx: Tx, resource_id: UUID, *, held: int = 0, taken: int = 0
     row = await tx.fetchrow(
         """UPDATE resources SET held = held + $3::bigint, taken = taken + $4::bigint,
                going_count = going_count + $5::bigint
-           WHERE tenant_id = $1 AND id = $2 AND ($3::bigint + $4::bigint <= 0 OR held + taken + $3::bigint + $4::bigint <= capacity)
+           WHERE tenant_id = $1 AND id = $2
+             AND ($3::bigint + $4::bigint <= 0 OR held + taken + $3::bigint + $4::bigint <= capacity)
            RETURNING *""",
         tx.tenant_id,
         resource_id,

@@ -25,6 +25,13 @@ _TAKE_TIME = """
         UNION ALL
         SELECT tenant_id, unit_id, resource_id, $4, ends_at FROM gap WHERE ends_at > $4)"""
 
+_FIND_AT_ONCE = _FIND + " SKIP LOCKED"
+_AND_CLAIM_IT = """
+    INSERT INTO claims (tenant_id, id, resource_id, unit_id, starts_at, ends_at, quantity, customer_id, purpose, status,
+                        expires_at, created_at)
+    SELECT $1, $5, resource_id, $2, $3, $4, 1, $6, $7, 'held', $8, $9 FROM gap"""
+_AND_COUNT = " SELECT count(*) FROM gap"
+
 
 def _unit(row: Record) -> Unit:
     facts = {name: value for name, value in row.items() if name != "tenant_id"}
@@ -34,7 +41,7 @@ def _unit(row: Record) -> Unit:
 
 async def insert_units(tx: Tx, units: Sequence[Unit]) -> int:
     """New units, free for all time; fewer than given are written when a name is taken."""
-    written = await tx.execute(
+    return await tx.execute(
         """WITH fresh AS (
                INSERT INTO units (tenant_id, id, resource_id, name, status, metadata, created_at)
                SELECT $1, each.id, $2, each.name, 'idle', $5, $6 FROM unnest($3::uuid[], $4::text[]) AS each(id, name)
@@ -49,7 +56,6 @@ async def insert_units(tx: Tx, units: Sequence[Unit]) -> int:
         msgspec.json.encode(units[0].metadata).decode(),
         units[0].created_at,
     )
-    return written
 
 
 async def select_names(tx: Tx, resource_id: UUID, names: Sequence[str], others: Sequence[UUID]) -> list[str]:
@@ -64,27 +70,22 @@ async def select_names(tx: Tx, resource_id: UUID, names: Sequence[str], others: 
     return [row["name"] for row in rows]
 
 
-async def lock_free_unit(tx: Tx, resource_id: UUID, starts_at: datetime, ends_at: datetime, *, wait: bool) -> UUID | None:
+async def lock_free_unit(
+    tx: Tx, resource_id: UUID, starts_at: datetime | None, ends_at: datetime | None, *, wait: bool
+) -> UUID | None:
     """A unit that seemed free for the whole period, locked: `insert_claim` tells whether it still is.
 
     Without `wait`, units on which somebody is working are passed over.
     """
-    found: UUID | None
-    if wait:
-        found = await tx.fetchval(_FIND, tx.tenant_id, resource_id, starts_at, ends_at)
-    else:
-        found = await tx.fetchval(_FIND + " SKIP LOCKED", tx.tenant_id, resource_id, starts_at, ends_at)
+    sql = _FIND if wait else _FIND_AT_ONCE
+    found: UUID | None = await tx.fetchval(sql, tx.tenant_id, resource_id, starts_at, ends_at)
     return found
 
 
 async def insert_claim(tx: Tx, claim: Claim) -> bool:
     """Hold a locked unit for a period: the gap around it is cut and the claim written. False: the unit is not free for it."""
     written = await tx.execute(
-        _TAKE_TIME
-        + """
-           INSERT INTO claims (tenant_id, id, resource_id, unit_id, starts_at, ends_at, quantity, customer_id, purpose, status,
-                               expires_at, created_at)
-           SELECT $1, $5, resource_id, $2, $3, $4, 1, $6, $7, 'held', $8, $9 FROM gap""",
+        _TAKE_TIME + _AND_CLAIM_IT,
         tx.tenant_id,
         claim.unit_id,
         claim.starts_at,
@@ -100,7 +101,7 @@ async def insert_claim(tx: Tx, claim: Claim) -> bool:
 
 async def take_time(tx: Tx, unit_id: UUID, starts_at: datetime | None, ends_at: datetime | None) -> bool:
     """Cut a period out of a locked unit's free time. False: it is not free for it."""
-    found = await tx.fetchval(_TAKE_TIME + "SELECT count(*) FROM gap", tx.tenant_id, unit_id, starts_at, ends_at)
+    found: int = await tx.fetchval(_TAKE_TIME + _AND_COUNT, tx.tenant_id, unit_id, starts_at, ends_at)
     return found == 1
 
 
