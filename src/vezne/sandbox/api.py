@@ -91,8 +91,8 @@ async def _perform(request: Request, operation: str, model: type[B], action: Act
     key = _idempotency_key(request)
     body = read_body(model, raw)
     mark = fingerprint(request.method, request.url.path, body=body.model_dump())
-    answer = await _store(request).transact(lambda tx: _spoil(tx, operation, _once(tx, key, mark, body, action)))
-    return await _send(answer)
+    answer = await _store(request).transact(lambda tx: spoil(tx, operation, _once(tx, key, mark, body, action)))
+    return await send(answer)
 
 
 def _once(tx: Tx, key: str | None, mark: str, body: B, action: Action[B]) -> Answer:
@@ -115,7 +115,7 @@ def _once(tx: Tx, key: str | None, mark: str, body: B, action: Action[B]) -> Ans
     return answer
 
 
-def _spoil(tx: Tx, operation: str, answer: Answer) -> Answer:
+def spoil(tx: Tx, operation: str, answer: Answer) -> Answer:
     """Let the armed faults of the API happen to an answer whose work is done."""
     api = faults.armed(tx).api
     if api.timeout_after == operation and faults.fired(tx, "api.timeout_after") < api.times:
@@ -130,7 +130,8 @@ def _spoil(tx: Tx, operation: str, answer: Answer) -> Answer:
     return answer
 
 
-async def _send(answer: Answer) -> Response:
+async def send(answer: Answer) -> Response:
+    """The answer over HTTP, or what an armed fault has made of it."""
     if answer.hang_ms is not None:
         return CutConnection(answer.hang_ms)
     if answer.break_it:
@@ -144,7 +145,7 @@ async def _send(answer: Answer) -> Response:
 async def _look(request: Request, operation: str, question: Callable[[Tx], Mapping[str, object]]) -> Response:
     """Answer a GET."""
     _authenticate(request)
-    return await _send(await _store(request).transact(lambda tx: _spoil(tx, operation, Answer(200, question(tx)))))
+    return await send(await _store(request).transact(lambda tx: spoil(tx, operation, Answer(200, question(tx)))))
 
 
 def _store(request: Request) -> Store:

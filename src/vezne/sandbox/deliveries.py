@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx2
 
-from vezne.sandbox import faults, parcels
+from vezne.sandbox import faults, parcels, payu
 from vezne.sandbox.parcels import Parcel
 from vezne.sandbox.settings import SandboxSettings
 from vezne.sandbox.skins import MAGICPAY, SIMULATED
@@ -29,7 +29,10 @@ _RETRIED = frozenset({"genuine", "redelivery"})
 
 
 Packer = Callable[[Parcel, SandboxSettings], tuple[bytes, dict[str, str]]]
-_PACKERS: Mapping[str, Packer] = {skin.name: partial(parcels.pack, skin) for skin in (SIMULATED, MAGICPAY)}
+_PACKERS: Mapping[str, Packer] = {
+    **{skin.name: partial(parcels.pack, skin) for skin in (SIMULATED, MAGICPAY)},
+    payu.NAME: payu.pack,
+}
 """How each provider signs what it sends."""
 
 

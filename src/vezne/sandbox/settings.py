@@ -41,6 +41,9 @@ def _webhook_secret(text: str) -> str:
 MagicPaySecret = Annotated[str, Field(pattern=r"^[!-~]{1,200}$"), AfterValidator(_test_key)]
 
 
+PayuText = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{4,64}$"), AfterValidator(_test_key)]
+
+
 class SandboxSettings(BaseModel):
     """Settings of the simulated provider. Durations are `timedelta` (or seconds); every one is kept to the microsecond."""
 
@@ -62,6 +65,13 @@ class SandboxSettings(BaseModel):
     )
     magic_pay_webhook_secret: MagicPaySecret | None = Field(
         default=None, repr=False, description="The merchant's webhook secret at MagicPay: `whsec_` and base64, or any text."
+    )
+    payu_merchant_key: PayuText = Field(default="SANDBOX", repr=False, description="The merchant's key at PayU.")
+    payu_merchant_salt: PayuText = Field(
+        default="ofTheSandboxOnLoopbackAndNobodyElse", repr=False, description="The merchant's salt at PayU."
+    )
+    payu_webhook_url: Annotated[str, AfterValidator(loopback_url)] | None = Field(
+        default=None, description="Where PayU tells the merchant, as it would be set on PayU's dashboard; None: nowhere."
     )
     host: Annotated[str, AfterValidator(_loopback_host)] = Field(
         default="127.0.0.1", description="The address to listen on; loopback only."

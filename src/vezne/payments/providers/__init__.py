@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from vezne.kernel.settings import Settings
-from vezne.payments.providers import simulated
+from vezne.payments.providers import payu, simulated
 from vezne.payments.providers.base import Provider
 
 PROVIDERS: Mapping[str, Callable[[Settings], Provider | None]] = MappingProxyType(
     {
+        payu.NAME: payu.PayuProvider.from_settings,
         simulated.NAME: simulated.SimulatedProvider.from_settings,
     }
 )
