@@ -115,7 +115,7 @@ class PriceOut(BaseModel):
 @api.post("", status_code=201, dependencies=[requires("catalog.write")], responses=refusals(*STRANGERS))
 async def post_item(body: ItemIn, tx: TxDep) -> ItemOut:
     """Make an item that can be sold."""
-    fields = body.model_dump()
+    fields = {name: getattr(body, name) for name in ItemIn.model_fields}
     return _item(await items.create_item(tx, NewItem(**fields | {"accepts": tuple(body.accepts)})))
 
 
@@ -146,7 +146,7 @@ async def get_item(item_id: ItemId, tx: TxDep) -> ItemOut:
 @api.patch("/{item_id}", dependencies=[requires("catalog.write")], responses=refusals(ItemUnknown, ItemNotChanged, *STRANGERS))
 async def patch_item(item_id: ItemId, body: ItemPatch, tx: TxDep) -> ItemOut:
     """Change an item's details. What was sold before keeps the price and fee it was sold with."""
-    changes = body.model_dump(exclude_unset=True)
+    changes = {name: getattr(body, name) for name in body.model_fields_set}
     if not changes:
         raise ItemNotChanged(loc=("body",))
     if changes.get("metadata", {}) is None:
