@@ -69,7 +69,7 @@ async def measure_limit(
 ) -> Limit:
     """Run pgbench with each method at each number of clients, on tables made anew, and check that the books it kept are whole."""
     dsn = await server.recreate(_DATABASE)
-    await _lay_out(dsn)
+    await lay_out(dsn)
     await _run(server, dsn, spread, "function", clients[0], 1)  # warms the caches and the WAL; not counted
     readings: list[Reading] = []
     for method in methods:
@@ -79,7 +79,8 @@ async def measure_limit(
     return Limit(tuple(readings))
 
 
-async def _lay_out(dsn: str) -> None:
+async def lay_out(dsn: str) -> None:
+    """The tables of the limit, with its accounts."""
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute((_FOLDER / "schema.sql").read_text())
@@ -103,11 +104,16 @@ async def _run(server: Server, dsn: str, spread: Spread, method: Method, clients
         dsn,
     )
     return Reading(
-        spread, method, clients, _printed(printed, r"tps = ([0-9.]+)"), _printed(printed, r"latency average = ([0-9.]+) ms")
+        spread,
+        method,
+        clients,
+        printed_number(printed, r"tps = ([0-9.]+)"),
+        printed_number(printed, r"latency average = ([0-9.]+) ms"),
     )
 
 
-def _printed(text: str, pattern: str) -> float:
+def printed_number(text: str, pattern: str) -> float:
+    """A number that a program printed. Raises RuntimeError when it did not."""
     found = re.search(pattern, text)
     if found is None:
         raise RuntimeError(f"pgbench printed no {pattern!r}: {text}")

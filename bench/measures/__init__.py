@@ -7,6 +7,7 @@ from bench.measures.history import HISTORY
 from bench.measures.importing import IMPORTING
 from bench.measures.limits import LIMITS
 from bench.measures.posting import POSTING
+from bench.measures.seats import SEATS
 from bench.measures.starting import STARTING
 
-BENCHES: tuple[Bench, ...] = (LIMITS, GENERATOR, DEBITS, POSTING, HISTORY, IMPORTING, STARTING)
+BENCHES: tuple[Bench, ...] = (LIMITS, GENERATOR, DEBITS, POSTING, HISTORY, IMPORTING, SEATS, STARTING)

@@ -7,6 +7,8 @@ from urllib.parse import urljoin
 import httpx2
 
 MOST_STEPS = 20
+CARD = "4242424242424242"
+"""The card every provider's test mode takes."""
 
 
 class PageUnexpected(RuntimeError):
