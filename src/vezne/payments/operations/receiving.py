@@ -102,8 +102,11 @@ async def _attempt_named(tx: Tx, seen: ProviderPayment) -> Attempt | None:
 
 
 async def _ask_after_refunds(db: Database, gateways: Gateways, principal: Principal, attempt: Attempt) -> None:
+    """Ask how far the payment's refunds have come. One the provider has not named yet is left to its own job, which alone asks
+    for it: a provider that does not recognise a repeat would give the money back twice, were it asked from two sides at once.
+    """
     async with db.transaction(principal, read_only=True) as tx:
         refunds = await queries.select_refunds(tx, attempt.payment_id)
     for refund in refunds:
-        if refund.status is RefundStatus.PENDING:
+        if refund.status is RefundStatus.PENDING and refund.provider_ref is not None:
             await refunding.refund_at_provider(db, gateways, principal, refund.id)
