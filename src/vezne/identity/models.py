@@ -140,7 +140,11 @@ class TenantSettings(BaseModel):
         description="what one coin pays, in minor units of the order's currency; null: coins pay nothing",
     )
     reserve_rate: int = Field(
-        0, strict=True, ge=0, le=10_000, description="part of each payee's share kept back for refunds, in hundredths of a percent"
+        0,
+        strict=True,
+        ge=0,
+        le=10_000,
+        description="part of each payee's share kept back for refunds, in hundredths of a percent",
     )
     reserve_days: int = Field(0, strict=True, ge=0, le=365, description="how long that part is kept back")
     payout_minimum_minor: int = Field(1, strict=True, ge=1, le=MAX_MINOR, description="the smallest payout a payee may ask for")

@@ -198,6 +198,17 @@ async def select_customers(tx: Tx, *, before: UUID | None, limit: int) -> list[C
     return [_customer(row) for row in rows]
 
 
+async def select_customers_by_id(tx: Tx, customer_ids: Sequence[UUID]) -> dict[UUID, Customer]:
+    """Those of these customers that are there."""
+    rows = await tx.fetch(
+        """SELECT id, reference, name, email, phone, locale, metadata, created_at FROM customers
+           WHERE tenant_id = $1 AND id = ANY ($2::uuid[])""",
+        tx.tenant_id,
+        customer_ids,
+    )
+    return {row["id"]: _customer(row) for row in rows}
+
+
 async def update_customer(tx: Tx, customer: Customer) -> bool:
     """Write a customer; False when there is none."""
     return bool(

@@ -56,6 +56,11 @@ async def customer(tx: Tx, customer_id: UUID) -> Customer:
     return _known(await queries.select_customer(tx, customer_id), customer_id)
 
 
+async def customers_by_id(tx: Tx, customer_ids: Sequence[UUID]) -> dict[UUID, Customer]:
+    """Those of these customers that are there."""
+    return await queries.select_customers_by_id(tx, sorted(set(customer_ids)))
+
+
 async def customers(tx: Tx, *, reference: str | None, before: UUID | None, limit: int) -> list[Customer]:
     """Customers, newest first, or the one with `reference`."""
     if reference is not None:
