@@ -16,6 +16,8 @@ ALTER TABLE order_lines ADD COLUMN refunded_quantity integer NOT NULL DEFAULT 0;
 ALTER TABLE order_lines ADD COLUMN payee_id uuid;
 ALTER TABLE order_lines ADD CONSTRAINT order_lines_quantity_check
     CHECK (quantity > 0 AND refunded_quantity BETWEEN 0 AND quantity);
+-- A claim on capacity is ordered once: whoever pays for it twice would have its seats once.
+CREATE UNIQUE INDEX order_lines_one_a_claim ON order_lines (tenant_id, (details ->> 'claim_id')) WHERE details ? 'claim_id';
 CREATE INDEX order_lines_by_payee ON order_lines (tenant_id, payee_id, order_id) WHERE payee_id IS NOT NULL;
 
 -- What pays an order: stored value that is held until the rest is paid, and one payment for the rest.

@@ -18,7 +18,7 @@ from vezne.orders.events import (
     UnmatchedFound,
     UnmatchedResolved,
 )
-from vezne.orders.lines import LINES, TopUpDetails
+from vezne.orders.lines import LINES, BookingDetails, TopUpDetails
 from vezne.orders.models import Line, Order, OrderRefund, OrderStatus, RefundShare, Snapshot, Tender, Unmatched
 from vezne.orders.operations.checking import audit
 from vezne.orders.operations.ending import (
@@ -30,6 +30,7 @@ from vezne.orders.operations.ending import (
     on_payment_failed,
 )
 from vezne.orders.operations.fulfilling import OrderNotPaid, fulfil, on_payment_succeeded
+from vezne.orders.operations.listing import Takings, orders_page, takings, unmatched_waiting
 from vezne.orders.operations.placing import Placed, place
 from vezne.orders.operations.reading import (
     CheckoutView,
@@ -58,6 +59,7 @@ from vezne.orders.operations.returning import on_payment_flagged, resolve, unmat
 __all__ = [
     "LINES",
     "AskedLineRefund",
+    "BookingDetails",
     "CheckoutView",
     "CoinsTender",
     "Line",
@@ -83,6 +85,7 @@ __all__ = [
     "ProviderTender",
     "RefundShare",
     "Snapshot",
+    "Takings",
     "Tender",
     "TopUpDetails",
     "UnknownOrder",
@@ -105,12 +108,15 @@ __all__ = [
     "on_refund_requested",
     "on_refund_succeeded",
     "order",
+    "orders_page",
     "place",
     "refund",
     "refunds_of",
     "resolve",
+    "takings",
     "tenders_of",
     "unmatched",
+    "unmatched_waiting",
     "view",
     "views",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
-from asyncpg import Record
+from asyncpg import Record, UniqueViolationError
 
 from vezne.kernel.db import Tx
 from vezne.orders.models import Line, Order, OrderStatus
@@ -42,8 +42,8 @@ async def insert_order(tx: Tx, order: Order) -> None:
     )
 
 
-async def insert_lines(tx: Tx, lines: Sequence[Line]) -> None:
-    """The lines of a new order."""
+async def insert_lines(tx: Tx, lines: Sequence[Line]) -> bool:
+    """The lines of a new order; False when one is of a claim that was ordered before, and then nothing more may be done."""
     columns = (
         "tenant_id",
         "id",
@@ -57,26 +57,27 @@ async def insert_lines(tx: Tx, lines: Sequence[Line]) -> None:
         "quantity",
         "payee_id",
     )
-    await tx.copy(
-        "order_lines",
-        columns,
-        [
-            (
-                tx.tenant_id,
-                line.id,
-                line.order_id,
-                line.number,
-                line.kind,
-                msgspec.json.encode(line.details).decode(),
-                line.description,
-                line.amount_minor,
-                line.currency,
-                line.quantity,
-                line.payee_id,
-            )
-            for line in lines
-        ],
-    )
+    rows = [
+        (
+            tx.tenant_id,
+            line.id,
+            line.order_id,
+            line.number,
+            line.kind,
+            msgspec.json.encode(line.details).decode(),
+            line.description,
+            line.amount_minor,
+            line.currency,
+            line.quantity,
+            line.payee_id,
+        )
+        for line in lines
+    ]
+    try:
+        await tx.copy("order_lines", columns, rows)
+    except UniqueViolationError:
+        return False
+    return True
 
 
 async def select_order(tx: Tx, order_id: UUID) -> Order | None:

@@ -6,7 +6,7 @@ from fastapi import Query
 from pydantic import Field
 from starlette.requests import Request
 
-from vezne import identity, payments, wallets
+from vezne import bookings, catalog, identity, payments, wallets
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
 from vezne.kernel.ids import parse_id, public_id
 from vezne.kernel.money import AmountOutOfRange, Currency, CurrencyMismatch
@@ -14,7 +14,7 @@ from vezne.kernel.paging import Page, PageParams, cursor
 from vezne.orders import queries
 from vezne.orders.api.schemas import CustomerId, Metadata, OrderId, OrderOut, PlacedOut, ReturnUrl, shown_order, shown_placed
 from vezne.orders.asked import AskedTender
-from vezne.orders.lines import AskedLine
+from vezne.orders.lines import AskedLine, booking
 from vezne.orders.lines.top_up import WalletNotTopUp, WalletShut
 from vezne.orders.models import OrderStatus
 from vezne.orders.operations import ending, fulfilling, placing, reading, tendering
@@ -28,6 +28,28 @@ PRICING = (
     CurrencyMismatch,
     WalletNotTopUp,
     WalletShut,
+)
+BOOKING = (
+    booking.ResourceOrClaim,
+    booking.ClaimNotHeld,
+    booking.PeriodTwice,
+    placing.ClaimOrdered,
+    bookings.ResourceUnknown,
+    bookings.ClaimUnknown,
+    bookings.ResourceClosed,
+    bookings.ResourceOver,
+    bookings.SoldOut,
+    bookings.NoUnitFree,
+    bookings.PeriodNeeded,
+    bookings.PeriodNotTaken,
+    bookings.DatesBackwards,
+    bookings.DatesPast,
+    bookings.DatesTooFar,
+    bookings.QuantityOutOfRange,
+    bookings.AdmissionNeeded,
+    catalog.NotOnSale,
+    catalog.NoPriceIn,
+    catalog.TooManyInOrder,
 )
 TENDERING = (
     tendering.TenderNotAccepted,
@@ -64,7 +86,7 @@ class OrderFilter(PageParams):
     "",
     status_code=201,
     dependencies=[requires("orders.write")],
-    responses=refusals(AmountOutOfRange, *PRICING, *TENDERING),
+    responses=refusals(AmountOutOfRange, *PRICING, *BOOKING, *TENDERING),
 )
 async def place_order(tx: TxDep, request: Request, asked: OrderIn) -> PlacedOut:
     """Order something: lines of one currency, what pays them, and the page where the rest is paid.

@@ -7,12 +7,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from vezne import payments, wallets
+from vezne import bookings, payments, wallets
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
 from vezne.kernel.ids import PublicId
 from vezne.kernel.money import AmountMinor
 from vezne.kernel.paging import Page
 from vezne.orders.api.schemas import LineId, OrderId, PaymentId, RefundId, TenderId
+from vezne.orders.lines import booking
 from vezne.orders.models import Order, OrderRefund, RefundShare, RefundStatus
 from vezne.orders.operations import reading, refunding
 from vezne.orders.operations.refunding import AskedLineRefund
@@ -30,6 +31,8 @@ _REFUSALS = (
     refunding.RefundUnclear,
     payments.RefundTooLarge,
     wallets.InsufficientFunds,
+    bookings.TicketUsed,
+    booking.SeatsGivenUp,
 )
 
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from vezne.orders.lines.base import Details, LineKind, Priced
+from vezne.orders.lines.booking import Booking, BookingDetails
 from vezne.orders.lines.top_up import TopUp, TopUpDetails
 
-LINES: Mapping[str, LineKind[Any]] = MappingProxyType({kind.name: kind for kind in (TopUp(),)})
-AskedLine = TopUpDetails
+LINES: Mapping[str, LineKind[Any]] = MappingProxyType({kind.name: kind for kind in (TopUp(), Booking())})
+AskedLine = Annotated[TopUpDetails | BookingDetails, Field(discriminator="kind")]
 
-__all__ = ["LINES", "AskedLine", "Details", "LineKind", "Priced", "TopUpDetails"]
+__all__ = ["LINES", "AskedLine", "BookingDetails", "Details", "LineKind", "Priced", "TopUpDetails"]

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from vezne import identity, payments
 from vezne.kernel.db import Tx
-from vezne.kernel.errors import Invalid
+from vezne.kernel.errors import Conflict, Invalid
 from vezne.kernel.ids import new_id, public_id
 from vezne.kernel.money import Money
 from vezne.orders import queries, queries_tenders
@@ -26,6 +26,10 @@ LIFE = timedelta(minutes=30)
 
 class NothingOrdered(Invalid):
     """An order has at least one line."""
+
+
+class ClaimOrdered(Conflict):
+    """This claim stands in an order already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +75,15 @@ async def place(
     return_url: str | None = None,
     metadata: Mapping[str, Any] | None = None,
     provider: str | None = None,
+    reservation: str | None = None,
 ) -> Placed:
     """Order these lines for the customer, at today's prices; what is bought and the stored value that pays is held.
 
     What stored value does not cover is to be paid before `expires_after` has passed, or before what is bought can be kept no
     longer. An order that needs no provider is paid and fulfilled here and now; what cannot be given is refused and leaves
-    nothing. Each call is another order. Raises CustomerNotFound, NothingOrdered, CurrencyMismatch when the lines are of several
+    nothing. Each call is another order. `reservation` names what its payment is the one payment of; else the order itself.
+
+    Raises CustomerNotFound, NothingOrdered, CurrencyMismatch when the lines are of several
     currencies, AmountOutOfRange, and what a line's kind, the tenders or a wallet refuse with.
     """
     drafted = await draft(tx, customer_id, asked, currency)
@@ -91,6 +98,7 @@ async def place(
         return_url=return_url,
         metadata=metadata,
         provider=provider,
+        reservation=reservation,
     )
 
 
@@ -106,6 +114,7 @@ async def keep(
     return_url: str | None,
     metadata: Mapping[str, Any] | None,
     provider: str | None,
+    reservation: str | None = None,
 ) -> Placed:
     """Place a drafted order under this number; see `place`."""
     total = drafted.total
@@ -118,7 +127,7 @@ async def keep(
             tx,
             Money(rest, total.currency),
             public_id("ord", order_id),
-            reservation=public_id("ord", order_id),
+            reservation=reservation or public_id("ord", order_id),
             expires_after=life,
             customer_id=customer_id,
             metadata=metadata,
@@ -194,7 +203,8 @@ async def _hold(tx: Tx, lines: Sequence[Line], customer_id: UUID, until: datetim
 
 async def _insert(tx: Tx, order: Order, lines: Sequence[Line], tenders: Sequence[Tender]) -> None:
     await queries.insert_order(tx, order)
-    await queries.insert_lines(tx, lines)
+    if not await queries.insert_lines(tx, lines):
+        raise ClaimOrdered(loc=("body", "lines", "claim_id"))
     await queries_tenders.insert_tenders(tx, tenders)
     await tx.publish(
         OrderPlaced(
