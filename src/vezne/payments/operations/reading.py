@@ -5,7 +5,14 @@ from uuid import UUID
 
 from vezne.kernel.db import Tx
 from vezne.payments import queries, queries_transactions
-from vezne.payments.models import Attempt, ProviderTransaction, Refund
+from vezne.payments.models import Attempt, Payment, ProviderTransaction, Refund
+
+
+async def payments_page(
+    tx: Tx, *, limit: int, before: UUID | None = None, customer_id: UUID | None = None, status: str | None = None
+) -> list[Payment]:
+    """At most `limit` payments, newest first, older than `before`."""
+    return await queries.select_payments(tx, limit=limit, before=before, customer_id=customer_id, status=status)
 
 
 async def attempts(tx: Tx, payment_ids: Sequence[UUID]) -> list[Attempt]:
