@@ -101,6 +101,7 @@ def open_deployment(settings: Settings, embedded_dsn: str) -> Deployment:
             "seal_key": settings.seal_key or SecretStr(kept["seal_key"]),
             "simulated_webhook_secret": settings.simulated_webhook_secret or SecretStr(kept["simulated_webhook_secret"]),
             **_magic_pay(settings, kept),
+            **_payu(settings, kept),
         }
     )
     return Deployment(complete, embedded_dsn if database_url is None else database_url.get_secret_value())
@@ -112,6 +113,19 @@ def _magic_pay(settings: Settings, kept: dict[str, str]) -> dict[str, object]:
         return {}
     names = ("magic_pay_api_key", "magic_pay_secret", "magic_pay_webhook_secret")
     return {name: getattr(settings, name) or SecretStr(kept[name]) for name in names}
+
+
+def _payu(settings: Settings, kept: dict[str, str]) -> dict[str, object]:
+    """PayU at the sandbox, unless an address is set: then only what is set belongs to it."""
+    if not plays_payu(settings):
+        return {}
+    names = ("payu_merchant_key", "payu_merchant_salt")
+    return {name: getattr(settings, name) or SecretStr(kept[name]) for name in names}
+
+
+def plays_payu(settings: Settings) -> bool:
+    """Whether the sandbox is this deployment's PayU."""
+    return settings.payu_payment_url is None and settings.payu_api_url is None
 
 
 def _reachable(host: str) -> str:
@@ -127,6 +141,8 @@ def _kept_secrets(file: Path) -> dict[str, str]:
         "master_key": secrets.token_urlsafe(32),
         "seal_key": secrets.token_urlsafe(32),
         "simulated_webhook_secret": f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}",
+        "payu_merchant_key": f"test{secrets.token_hex(4)}",
+        "payu_merchant_salt": secrets.token_urlsafe(24),
         "magic_pay_api_key": f"mp_test_{secrets.token_urlsafe(24)}",
         "magic_pay_secret": secrets.token_urlsafe(32),
         "magic_pay_webhook_secret": f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}",

@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import Callable
 
-from vezne.app.deployment import Deployment, open_deployment, postgres_folder
+from vezne.app.deployment import Deployment, open_deployment, plays_payu, postgres_folder
 from vezne.app.early import LISTENER_FD
 from vezne.kernel.postgres import EmbeddedPostgres
 from vezne.kernel.settings import Settings
@@ -88,8 +88,20 @@ def play_providers(deployment: Deployment) -> None:
             magic_pay_secret=mp_secret,
             magic_pay_webhook_secret=mp_webhook_secret,
             port=settings.sandbox_port,
+            **_payu_of(settings),
         )
     )
+
+
+def _payu_of(settings: Settings) -> dict[str, str]:
+    """What the sandbox's PayU has agreed with this deployment; nothing when PayU is elsewhere."""
+    key, salt = settings.payu_merchant_key, settings.payu_merchant_salt
+    if key is None or salt is None or not plays_payu(settings):
+        return {}
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::", ""} else settings.host  # noqa: S104 - compared, not bound
+    told = f"http://{host}:{settings.port}/v1/payu/webhook"
+    known = {"payu_merchant_key": key.get_secret_value(), "payu_merchant_salt": salt.get_secret_value()}
+    return {**known, "payu_webhook_url": told} if host in {"127.0.0.1", "localhost"} else known
 
 
 def _serve_inherited(deployment: Deployment) -> None:

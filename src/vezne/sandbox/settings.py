@@ -41,7 +41,7 @@ def _webhook_secret(text: str) -> str:
 MagicPaySecret = Annotated[str, Field(pattern=r"^[!-~]{1,200}$"), AfterValidator(_test_key)]
 
 
-PayuText = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{4,64}$"), AfterValidator(_test_key)]
+PayuText = Annotated[str, Field(pattern=r"^[!-{}~]{4,2048}$"), AfterValidator(_test_key)]
 
 
 class SandboxSettings(BaseModel):
