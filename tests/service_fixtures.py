@@ -68,6 +68,10 @@ class Caller:
         session = await self.make("/v1/checkout-sessions", {"order_id": placed["order"]["id"]})
         key = await self.make("/v1/api-keys", {"kind": "secret", "name": "another"})
         staff = await self.make("/v1/staff", {"email": f"{uuid4().hex}@example.org", "name": "Ada", "role": "viewer"})
+        rule = await self.make("/v1/fee-rules", {"name": "standard", "percentage": 1000})
+        payee = await self.make("/v1/payees", {"name": "Depo A"})
+        sold = {"name": "Concert", "payee_id": payee["id"], "fee_rule_id": rule["id"], "prices": {"TRY": 100}}
+        item = await self.make("/v1/items", sold)
         ids = {
             "stf": staff["id"],
             "cus": customer,
@@ -79,5 +83,8 @@ class Caller:
             "pay": placed["payment"]["id"],
             "cks": session["session_id"],
             "key": key["id"],
+            "itm": item["id"],
+            "fee": rule["id"],
+            "pye": payee["id"],
         }
         return Belongings(ids, placed["payment"]["client_secret"])

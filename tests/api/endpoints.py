@@ -15,11 +15,15 @@ PATH_PREFIXES = {
     "payment_id": "pay",
     "session_id": "cks",
     "key_id": "key",
+    "item_id": "itm",
+    "fee_rule_id": "fee",
+    "payee_id": "pye",
     "staff_id": "stf",
 }
 """What a path parameter names. A parameter that is not here makes the tests fail: say what it names, and make one."""
 
-GIVEN = {"PATCH /v1/customers/{customer_id}": {"name": "Ada"}, "PATCH /v1/tenant": {"name": "Kampüs"}}
+GIVEN = {"PATCH /v1/customers/{customer_id}": {"name": "Ada"}, "PATCH /v1/tenant": {"name": "Kampüs"},
+         "PATCH /v1/items/{item_id}": {"name": "Concert"}, "PATCH /v1/payees/{payee_id}": {"name": "Depo"}}  # fmt: skip
 """What is not required of a body field by field and yet must be given."""
 
 METHODS = ("get", "post", "put", "patch", "delete")
