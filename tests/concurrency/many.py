@@ -27,7 +27,8 @@ class Many:
     figures: Figures
 
     def rounds(self, count: int) -> Iterator[int]:
-        """So many rounds, or as many as fit into the soak's time."""
+        """So many rounds (VEZNE_ROUNDS, where it is set), or as many as fit into the soak's time."""
+        count = int(os.environ.get("VEZNE_ROUNDS", count))
         ends = time.monotonic() + 60 * float(os.environ.get("VEZNE_SOAK_MINUTES", "0"))
         number = 0
         while number < count or time.monotonic() < ends:
