@@ -1,0 +1,1 @@
+"""What the widget does, one file a family of verbs."""
