@@ -16,8 +16,9 @@ from vezne.payments import Gateways
 from vezne.payments.api import ROUTERS as PAYMENTS
 from vezne.wallets.api import FAST as WALLETS_FAST
 from vezne.wallets.api import ROUTERS as WALLETS
+from vezne.widget.api import ROUTERS as WIDGET
 
-ROUTERS: tuple[APIRouter, ...] = (*IDENTITY, *CATALOG, ledger_api, *WALLETS, *PAYMENTS, *ORDERS, *CHECKOUT)
+ROUTERS: tuple[APIRouter, ...] = (*IDENTITY, *CATALOG, ledger_api, *WALLETS, *PAYMENTS, *ORDERS, *CHECKOUT, *WIDGET)
 FAST: tuple[FastRoute, ...] = WALLETS_FAST
 
 
