@@ -20,6 +20,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.requests import Request
 
+from magicpay_fixtures import CREDENTIALS
 from tenancy_fixtures import TestTenant
 from vezne import identity, ledger, payments
 from vezne.kernel import edge
@@ -226,6 +227,7 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
         webhook_secret=SECRET,
         retry_delays=tuple(timedelta(milliseconds=ms) for ms in (50, 100, 200, 400)),
         delayed_success=timedelta(milliseconds=1500),
+        **CREDENTIALS,
     )
     async with (
         running(settings) as url,

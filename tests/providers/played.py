@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 from desk_fixtures import RETURN_URL, Sandbox
+from vezne.kernel.db import Database
 from vezne.kernel.ids import public_id
 from vezne.kernel.money import Money
 from vezne.payments.providers.base import Capabilities, Provider, ProviderRefund, RefundGrade, RefundRequest, StartRequest
@@ -26,11 +27,18 @@ class Played(ABC):
     currency: ClassVar[str] = "TRY"
     told_at_start: ClassVar[bool] = True
     """Whether `start` tells the provider; one that is entered by a form learns of a payment from the customer's browser."""
+    needs_credentials: ClassVar[bool] = True
+    """Whether it is there only when its credentials are set."""
+    livemode: ClassVar[bool] = False
+    settings: ClassVar[Mapping[str, object]] = {}
+    """Of the tenant whose money it takes."""
     unknown: ClassVar[tuple[str, ...]] = ("../faults", "", "a b", "x?y=1", "é")
     """Names of payments that it refuses."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, db: Database | None = None, tenant_id: int = 7) -> None:
         self.sandbox = sandbox
+        self.db = db
+        self.tenant_id = tenant_id
         self.provider = self.made()
 
     @abstractmethod
@@ -38,8 +46,8 @@ class Played(ABC):
         """The provider, as PROVIDERS makes it from the settings."""
 
     @abstractmethod
-    def away(self) -> Provider:
-        """The same provider when nobody answers there."""
+    def away(self) -> Provider | None:
+        """The same provider when nobody answers there; None for one that is always here."""
 
     @abstractmethod
     async def pay(self, request: StartRequest, ref: str) -> None:
@@ -70,7 +78,7 @@ class Played(ABC):
             "return_url": RETURN_URL,
             "webhook_url": "http://127.0.0.1:9/hook",
             "form_url": "http://127.0.0.1:9/pay/form",
-            "tenant_id": 7,
+            "tenant_id": self.tenant_id,
             **changes,
         }
         return StartRequest(**facts)

@@ -11,6 +11,8 @@ import pytest_asyncio
 
 from desk_fixtures import Sandbox
 from providers.played import Played, everybody
+from tenancy_fixtures import TenantMaker
+from vezne.kernel.db import Database
 from vezne.kernel.settings import Settings
 from vezne.payments.providers import PROVIDERS
 from vezne.payments.providers.base import Grade, ProviderRefused, ProviderUnavailable, RefundGrade
@@ -35,14 +37,18 @@ def test_every_provider_in_the_list_is_played_here() -> None:
 
 
 @pytest_asyncio.fixture(params=PLAYED)
-async def played(request: pytest.FixtureRequest, sandbox: Sandbox) -> AsyncIterator[Played]:
+async def played(
+    request: pytest.FixtureRequest, sandbox: Sandbox, db: Database, make_tenant: TenantMaker
+) -> AsyncIterator[Played]:
     """One provider after the other."""
-    one = PLAYED[request.param](sandbox)
+    chosen = PLAYED[request.param]
+    tenant = await make_tenant(livemode=chosen.livemode, **chosen.settings)
+    one = chosen(sandbox, db, tenant.tenant_id)
     yield one
     await one.provider.aclose()
 
 
-@pytest.mark.parametrize("name", sorted({one.name for one in PLAYED.values() if not one.capabilities.offline}))
+@pytest.mark.parametrize("name", sorted({one.name for one in PLAYED.values() if one.needs_credentials}))
 def test_a_provider_without_credentials_is_not_there(name: str) -> None:
     assert PROVIDERS[name](Settings(_env_file=None)) is None
 
@@ -55,8 +61,8 @@ async def test_the_same_reference_is_the_same_payment(played: Played) -> None:
     request = played.request()
     first, again = await asyncio.gather(played.provider.start(request), played.provider.start(request))
     assert first == again
-    assert await played.provider.find(played.request().reference, tenant_id=7) is None
-    assert await played.provider.find("att_nobody", tenant_id=7) is None
+    assert await played.provider.find(played.request().reference, tenant_id=played.tenant_id) is None
+    assert await played.provider.find("att_nobody", tenant_id=played.tenant_id) is None
 
 
 @online
@@ -73,7 +79,7 @@ async def test_what_nobody_has_paid_yet_waits(played: Played) -> None:
     request, ref = await played.started()
     seen = await played.provider.fetch(ref)
     assert (seen.grade, seen.captured.minor) == (Grade.PENDING, 0)
-    assert (await played.provider.find(request.reference, tenant_id=7) is not None) is played.told_at_start
+    assert (await played.provider.find(request.reference, tenant_id=played.tenant_id) is not None) is played.told_at_start
 
 
 async def test_a_provider_is_entered_by_its_address_or_by_a_form(played: Played) -> None:
@@ -182,6 +188,8 @@ async def test_a_payment_it_does_not_know_is_refused(played: Played) -> None:
 @online
 async def test_a_provider_that_is_away_is_unavailable(played: Played) -> None:
     gone = played.away()
+    if gone is None:
+        pytest.skip("it is played in this very process")
     with pytest.raises(ProviderUnavailable):
         await gone.fetch((await played.started())[1])
     await gone.aclose()

@@ -10,13 +10,17 @@ Wiring, for the composition root: make one `Gateways.from_settings(settings)`, p
 from vezne.payments.events import (
     AttemptStarted,
     PaymentCancelled,
+    PaymentConfirmed,
     PaymentCreated,
     PaymentExpired,
     PaymentFailed,
     PaymentFlagged,
+    PaymentRejected,
     PaymentSucceeded,
     PaymentSucceededLate,
+    RefundConfirmed,
     RefundFailed,
+    RefundRejected,
     RefundRequested,
     RefundSucceeded,
 )
@@ -35,6 +39,18 @@ from vezne.payments.models import (
 )
 from vezne.payments.operations.checking import audit
 from vezne.payments.operations.closing import cancel, expire, expire_due
+from vezne.payments.operations.confirming import (
+    ConfirmedAlready,
+    NothingToConfirm,
+    NothingToPayOut,
+    ReceivedAmountDiffers,
+    RefundEnded,
+    confirm,
+    confirm_refund,
+    reject,
+    reject_refund,
+)
+from vezne.payments.operations.demo import DemoView, complete_demo, demo_session
 from vezne.payments.operations.paying import (
     PaymentNotOpen,
     PaymentUnderReview,
@@ -46,31 +62,42 @@ from vezne.payments.operations.paying import (
     payer,
     renew_client_secret,
 )
-from vezne.payments.operations.reading import attempts, refunds, transactions
+from vezne.payments.operations.reading import attempts, payments_page, refunds, transactions
 from vezne.payments.operations.refunding import NotRefundable, RefundTooLarge, refund
 from vezne.payments.operations.reviewing import captured_of, end_review, refund_attempt, take_mismatched
 from vezne.payments.operations.settling import PaymentInFlight, UnknownPayment, finalise, lock, payment
 from vezne.payments.operations.starting import FormUnknown, ProviderNotOffered, StartedAttempt, form_of, start_attempt
 from vezne.payments.providers.base import FormPost, ProviderRefused, ProviderUnavailable, SignatureInvalid
+from vezne.payments.providers.magicpay import NAME as MAGICPAY
+from vezne.payments.providers.magicpay_sessions import MagicPaySessionDecided, MagicPaySessionUnknown
 
 __all__ = [
+    "MAGICPAY",
     "Attempt",
     "AttemptStarted",
     "AttemptStatus",
     "ClientSecretUnknown",
+    "ConfirmedAlready",
+    "DemoView",
     "Flag",
     "FormPost",
     "FormUnknown",
     "Gateways",
+    "MagicPaySessionDecided",
+    "MagicPaySessionUnknown",
     "NotRefundable",
+    "NothingToConfirm",
+    "NothingToPayOut",
     "Payment",
     "PaymentCancelled",
+    "PaymentConfirmed",
     "PaymentCreated",
     "PaymentExpired",
     "PaymentFailed",
     "PaymentFlagged",
     "PaymentInFlight",
     "PaymentNotOpen",
+    "PaymentRejected",
     "PaymentStatus",
     "PaymentSucceeded",
     "PaymentSucceededLate",
@@ -80,8 +107,12 @@ __all__ = [
     "ProviderTransaction",
     "ProviderUnavailable",
     "ProviderUnknown",
+    "ReceivedAmountDiffers",
     "Refund",
+    "RefundConfirmed",
+    "RefundEnded",
     "RefundFailed",
+    "RefundRejected",
     "RefundRequested",
     "RefundStatus",
     "RefundSucceeded",
@@ -93,7 +124,11 @@ __all__ = [
     "audit",
     "cancel",
     "captured_of",
+    "complete_demo",
+    "confirm",
+    "confirm_refund",
     "create",
+    "demo_session",
     "end_review",
     "expire",
     "expire_due",
@@ -106,10 +141,13 @@ __all__ = [
     "of_client_secret",
     "payer",
     "payment",
+    "payments_page",
     "read_client_secret",
     "refund",
     "refund_attempt",
     "refunds",
+    "reject",
+    "reject_refund",
     "renew_client_secret",
     "start_attempt",
     "take_mismatched",

@@ -108,3 +108,43 @@ class RefundFailed(Event):
     amount_minor: int
     currency: str
     failure_code: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentConfirmed(Event):
+    """Staff say that cash or a bank transfer came: what they saw, and their own reference for it."""
+
+    payment_id: UUID
+    attempt_id: UUID
+    received_minor: int
+    currency: str
+    note: str
+    reference: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentRejected(Event):
+    """Staff say that promised cash or a promised bank transfer did not come."""
+
+    payment_id: UUID
+    attempt_id: UUID
+    note: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefundConfirmed(Event):
+    """Staff say that they gave the money of an offline payment back."""
+
+    refund_id: UUID
+    payment_id: UUID
+    note: str
+    reference: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefundRejected(Event):
+    """Staff say that the money of an offline payment could not be given back."""
+
+    refund_id: UUID
+    payment_id: UUID
+    note: str

@@ -81,10 +81,12 @@ async def refund_at_provider(db: Database, gateways: Gateways, principal: Princi
     Raises UnknownRefund.
     """
     async with db.transaction(principal) as tx:
-        found = await _refund(tx, refund_id)
+        found = await known(tx, refund_id)
         if found.status is not RefundStatus.PENDING:
             return
         attempt = await queries.select_attempt(tx, found.attempt_id)
+        if attempt is not None and gateways.provider(attempt.provider).capabilities.offline:
+            return  # staff pay it out, and say so
         asks = await queries.update_refund_asked(tx, refund_id)
         await tx.enqueue(
             "payments.refund_at_provider",
@@ -100,10 +102,11 @@ async def refund_at_provider(db: Database, gateways: Gateways, principal: Princi
 async def _ask_and_settle(db: Database, provider: Provider, principal: Principal, asked: Refund, attempt: Attempt) -> None:
     seen = await _ask(provider, asked, attempt.provider_ref or "")
     async with db.transaction(principal) as tx:
-        await _settle(tx, asked, attempt.provider, seen)
+        await settle(tx, asked, attempt.provider, seen)
 
 
-async def _refund(tx: Tx, refund_id: UUID) -> Refund:
+async def known(tx: Tx, refund_id: UUID) -> Refund:
+    """The refund. Raises UnknownRefund."""
     found = await queries.select_refund(tx, refund_id)
     if found is None:
         raise UnknownRefund(refund_id=public_id("ref", refund_id))
@@ -121,11 +124,11 @@ async def _ask(provider: Provider, asked: Refund, payment_ref: str) -> ProviderR
         return ProviderRefund(refund_ref="", grade=RefundGrade.FAILED, amount=amount, failure_code=code)
 
 
-async def _settle(tx: Tx, asked: Refund, provider: str, seen: ProviderRefund) -> None:
-    """Book a refund's outcome once, under its payment's lock."""
+async def settle(tx: Tx, asked: Refund, provider: str, seen: ProviderRefund) -> None:
+    """Book a refund's outcome once, under its payment's lock. An outcome it cannot come to from where it stands: nothing."""
     await settling.lock(tx, asked.payment_id)
     amount, status = asked.amount_minor, RefundStatus(seen.grade.value)
-    if status not in REFUND_MOVES[(await _refund(tx, asked.id)).status]:
+    if status not in REFUND_MOVES[(await known(tx, asked.id)).status]:
         return
     if seen.amount != Money(amount, asked.currency):
         await queries.mark_flagged(tx, asked.payment_id, Flag.AMOUNT_MISMATCH)

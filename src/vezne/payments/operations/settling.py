@@ -7,7 +7,7 @@ payment's lock, moves attempt and payment forward, books the money once and tell
 from datetime import timedelta
 from uuid import UUID
 
-from vezne import ledger
+from vezne import identity, ledger
 from vezne.kernel.db import Busy, Database, Tx
 from vezne.kernel.errors import Conflict, NotFound
 from vezne.kernel.ids import new_id, public_id
@@ -29,6 +29,7 @@ from vezne.payments.models import (
     PaymentStatus,
     attempt_status,
 )
+from vezne.payments.providers import bank_transfer
 from vezne.payments.providers.base import Grade, Provider, ProviderPayment
 
 TIME_TO_PAY = timedelta(minutes=15)
@@ -183,7 +184,7 @@ async def name(tx: Tx, attempt_id: UUID, provider_ref: str, redirect_url: str | 
 
 async def _name(tx: Tx, attempt: Attempt, provider_ref: str, redirect_url: str | None) -> None:
     await queries.update_attempt_named(tx, attempt.id, provider_ref, redirect_url)
-    until = await queries.update_expiry(tx, attempt.payment_id, tx.now + TIME_TO_PAY)
+    until = await queries.update_expiry(tx, attempt.payment_id, tx.now + await _time_to_pay(tx, attempt))
     await tx.publish(
         AttemptStarted(
             attempt_id=attempt.id,
@@ -195,6 +196,13 @@ async def _name(tx: Tx, attempt: Attempt, provider_ref: str, redirect_url: str |
     )
     for webhook_id in await queries_webhooks.select_unprocessed(tx, attempt.provider, provider_ref):
         await tx.enqueue("payments.act_on_webhook", {"webhook_id": public_id("whk", webhook_id)})
+
+
+async def _time_to_pay(tx: Tx, attempt: Attempt) -> timedelta:
+    """A promised bank transfer is days on its way."""
+    if attempt.provider != bank_transfer.NAME:
+        return TIME_TO_PAY
+    return timedelta(days=(await identity.settings_of(tx)).transfer_days)
 
 
 async def abandon(tx: Tx, payment_id: UUID, attempt_id: UUID) -> None:

@@ -4,11 +4,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from vezne.kernel.settings import Settings
-from vezne.payments.providers import payu, simulated
+from vezne.payments.providers import bank_transfer, cash, magicpay, payu, simulated
 from vezne.payments.providers.base import Provider
 
 PROVIDERS: Mapping[str, Callable[[Settings], Provider | None]] = MappingProxyType(
     {
+        bank_transfer.NAME: bank_transfer.BankTransfer.from_settings,
+        cash.NAME: cash.Cash.from_settings,
+        magicpay.NAME: magicpay.MagicPay.from_settings,
         payu.NAME: payu.PayuProvider.from_settings,
         simulated.NAME: simulated.SimulatedProvider.from_settings,
     }

@@ -42,6 +42,7 @@ class JsonApi:
     ) -> dict[str, Any]:
         """One question, asked again when no answer came: GETs are safe, and every POST carries its idempotency key."""
         content = None if body is None else msgspec.json.encode(body)
+        answer: dict[str, Any] = {}
         async for attempt in stamina.retry_context(
             ProviderUnavailable, attempts=_TRIES, wait_initial=_FIRST_WAIT, wait_max=_LONGEST_WAIT
         ):

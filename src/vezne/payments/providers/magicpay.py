@@ -11,6 +11,7 @@ from datetime import datetime
 from vezne.kernel.db import Database
 from vezne.kernel.money import Money
 from vezne.kernel.settings import Settings
+from vezne.payments.providers import magicpay_demo
 from vezne.payments.providers.base import (
     Capabilities,
     FormPost,
@@ -24,9 +25,11 @@ from vezne.payments.providers.base import (
     StartRequest,
     WebhookNotice,
 )
-from vezne.payments.providers.magicpay_demo import NAME, MagicPayDemo
+from vezne.payments.providers.magicpay_demo import MagicPayDemo
 from vezne.payments.providers.magicpay_live import MagicPayLive
 from vezne.payments.providers.magicpay_sessions import tenant_of_ref
+
+NAME = magicpay_demo.NAME
 
 
 class MagicPay:

@@ -18,6 +18,8 @@ DELAY = timedelta(seconds=5)
 
 _REF = re.compile(r"(session|mref)_([0-9a-hjkmnp-tv-z]{1,12})_([0-9a-f]{32})", re.ASCII)
 _NOT_DIGITS = re.compile(r"[ -]")
+_EXPIRY = re.compile(r"(0?[1-9]|1[0-2]) ?[/-] ?([0-9]{2}|20[0-9]{2})", re.ASCII)
+_CVC = re.compile(r"[0-9]{3,4}", re.ASCII)
 
 
 class MagicPaySessionUnknown(NotFound):
@@ -84,6 +86,29 @@ def outcome_of(amount_minor: int, card: str) -> Outcome:
     if found is None:
         raise CardUnknown(loc=("body", "number"))
     return AMOUNTS.get(amount_minor, PAID) if found is PAID else found
+
+
+def card_fields_wrong(fields: Mapping[str, str], now: datetime) -> dict[str, str]:
+    """What is wrong with each field of the card page's form; nothing when all is well. Every mistake is told together."""
+    wrong: dict[str, str] = {}
+    number = _NOT_DIGITS.sub("", fields.get("number", "").strip())
+    if not number:
+        wrong["number"] = "missing"
+    elif number not in CARDS:
+        wrong["number"] = "unknown"
+    expiry = _EXPIRY.fullmatch(fields.get("expiry", "").strip())
+    if expiry is None:
+        wrong["expiry"] = "malformed"
+    elif (2000 + int(expiry[2][-2:]), int(expiry[1])) < (now.year, now.month):
+        wrong["expiry"] = "past"
+    if not _CVC.fullmatch(fields.get("cvc", "").strip()):
+        wrong["cvc"] = "malformed"
+    return wrong
+
+
+def spaced(number: str) -> str:
+    """A card's number as it is printed on the card."""
+    return " ".join(number[at : at + 4] for at in range(0, len(number), 4))
 
 
 def last4_of(card: str) -> str:
