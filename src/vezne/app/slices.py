@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
+from vezne.bookings.api import ROUTERS as BOOKINGS
 from vezne.catalog.api import ROUTERS as CATALOG
 from vezne.checkout.api import ROUTERS as CHECKOUT
 from vezne.identity.api import ROUTERS as IDENTITY
@@ -14,11 +15,23 @@ from vezne.ledger.api import api as ledger_api
 from vezne.orders.api import ROUTERS as ORDERS
 from vezne.payments import Gateways
 from vezne.payments.api import ROUTERS as PAYMENTS
+from vezne.settlements.api import ROUTERS as SETTLEMENTS
 from vezne.wallets.api import FAST as WALLETS_FAST
 from vezne.wallets.api import ROUTERS as WALLETS
 from vezne.widget.api import ROUTERS as WIDGET
 
-ROUTERS: tuple[APIRouter, ...] = (*IDENTITY, *CATALOG, ledger_api, *WALLETS, *PAYMENTS, *ORDERS, *CHECKOUT, *WIDGET)
+ROUTERS: tuple[APIRouter, ...] = (
+    *IDENTITY,
+    *CATALOG,
+    ledger_api,
+    *WALLETS,
+    *PAYMENTS,
+    *BOOKINGS,
+    *SETTLEMENTS,
+    *ORDERS,
+    *CHECKOUT,
+    *WIDGET,
+)
 FAST: tuple[FastRoute, ...] = WALLETS_FAST
 
 

@@ -89,6 +89,15 @@ class PayoutRejected(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PayoutFiled(Event):
+    """It stands in a file for the bank."""
+
+    payout_id: UUID
+    payee_id: UUID
+    file_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PayoutSent(Event):
     """The bank was told to transfer it."""
 

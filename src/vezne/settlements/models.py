@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
+from vezne.identity import Payee
+
 MoveKind = Literal["sale", "claw_back", "given_again", "release"]
+FileFormat = Literal["csv", "pain001"]
 BASIS = 10_000
 """Rates are in hundredths of a percent."""
 
@@ -229,6 +232,56 @@ class PayoutItem:
     kind: MoveKind
     amount_minor: int
     live: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutFile:
+    """A file that a bank was given."""
+
+    id: UUID
+    format: FileFormat
+    name: str
+    payout_ids: tuple[UUID, ...]
+    created_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementLine:
+    """What one ledger entry did to a payee's account and to its reserve; `balance_minor` is the account's after it."""
+
+    at: datetime
+    kind: str
+    entry_id: UUID
+    description: str
+    details: Mapping[str, object]
+    amount_minor: int
+    reserve_minor: int
+    balance_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A payee's account in one currency from the first to the last day, both included."""
+
+    payee: Payee
+    currency: str
+    first: date
+    last: date
+    opening_minor: int
+    closing_minor: int
+    reserve_opening_minor: int
+    reserve_closing_minor: int
+    lines: tuple[StatementLine, ...]
+    written_at: datetime
+
+    def totals(self) -> dict[str, tuple[int, int]]:
+        """What each kind of entry came to, on the account and in the reserve."""
+        sums: dict[str, tuple[int, int]] = {}
+        for line in self.lines:
+            amount, reserve = sums.get(line.kind, (0, 0))
+            sums[line.kind] = (amount + line.amount_minor, reserve + line.reserve_minor)
+        return sums
 
 
 @dataclass(frozen=True, slots=True)
