@@ -18,9 +18,23 @@ from vezne.bookings.events import (
     TicketVoided,
     WaitingOffered,
 )
-from vezne.bookings.models import Ask, Claim, Resource, Ticket, Unit
+from vezne.bookings.models import Ask, AttendanceRecord, Attendee, CheckIn, Claim, Resource, Ticket, Unit, Waiting
+from vezne.bookings.operations.attending import (
+    accept,
+    approve,
+    attendance_page,
+    attendee,
+    attendees_page,
+    confirm_attendance,
+    decline,
+    invite,
+    register,
+    request,
+)
+from vezne.bookings.operations.available import Availability, availability, free_units, units_page
 from vezne.bookings.operations.cancelling import cancel
 from vezne.bookings.operations.checking import audit
+from vezne.bookings.operations.checking_in import CheckedIn, check_in, check_ins_page
 from vezne.bookings.operations.consuming import consume
 from vezne.bookings.operations.ending import expire_due, release
 from vezne.bookings.operations.holding import extend, hold
@@ -43,9 +57,11 @@ from vezne.bookings.operations.tickets import (
     tickets_page,
     transfer_ticket,
 )
+from vezne.bookings.operations.waiting import join, leave, waiting_page, waiting_place
 from vezne.bookings.periods import period_of_days, units_of_price
 from vezne.bookings.refusals import (
     AdmissionNeeded,
+    AlreadyCheckedIn,
     ClaimUnknown,
     DatesBackwards,
     DatesPast,
@@ -66,7 +82,13 @@ from vezne.bookings.refusals import (
 __all__ = [
     "BOOKABLES",
     "AdmissionNeeded",
+    "AlreadyCheckedIn",
     "Ask",
+    "AttendanceRecord",
+    "Attendee",
+    "Availability",
+    "CheckIn",
+    "CheckedIn",
     "Claim",
     "ClaimCancelled",
     "ClaimConsumed",
@@ -96,22 +118,39 @@ __all__ = [
     "TicketUsed",
     "TicketVoided",
     "Unit",
+    "Waiting",
     "WaitingOffered",
+    "accept",
     "add_units",
+    "approve",
+    "attendance_page",
+    "attendee",
+    "attendees_page",
     "audit",
+    "availability",
     "cancel",
     "change_resource",
     "change_unit",
+    "check_in",
+    "check_ins_page",
     "claim",
     "claims_page",
+    "confirm_attendance",
     "consume",
     "create_resource",
+    "decline",
     "expire_due",
     "extend",
+    "free_units",
     "held_until",
     "hold",
+    "invite",
+    "join",
+    "leave",
     "period_of_days",
+    "register",
     "release",
+    "request",
     "resource",
     "resources_page",
     "ticket",
@@ -121,4 +160,7 @@ __all__ = [
     "transfer_ticket",
     "unit",
     "units_of_price",
+    "units_page",
+    "waiting_page",
+    "waiting_place",
 ]

@@ -183,3 +183,7 @@ class AlreadyWaiting(Conflict):
 
 class WaitingOver(Conflict):
     """This place in the waiting list is {status}."""
+
+
+class NoAttendees(Conflict):
+    """{name} keeps no list of who comes."""

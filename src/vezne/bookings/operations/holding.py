@@ -59,7 +59,7 @@ async def hold(tx: Tx, ask: Ask, *, until: datetime) -> Claim:
     most = MAX_QUANTITY if resource.manner == "counted" else 1
     if not 1 <= ask.quantity <= most:
         raise QuantityOutOfRange(most=most, loc=("body", "quantity"))
-    await _check_admission(tx, resource, ask)
+    await refuse_unadmitted(tx, resource, ask.customer_id)
     offered = await take_offer(tx, resource, ask, until) if resource.waiting_list else None
     if offered is not None:
         return offered
@@ -93,6 +93,15 @@ async def extend(tx: Tx, claim_id: UUID, until: datetime) -> Claim:
     await claims.update_claim(tx, longer)
     await tx.publish(events.ClaimExtended(claim_id=claim_id, resource_id=held.resource_id, expires_at=until))
     return longer
+
+
+async def refuse_unadmitted(tx: Tx, resource: Resource, customer_id: UUID) -> None:
+    """Raise AdmissionNeeded when the resource is by request or invitation and the customer has not been accepted."""
+    if resource.admission == "open":
+        return
+    if await attendees.select_status(tx, resource.id, customer_id) not in {"accepted", "going"}:
+        by = {"request": "request", "invite": "invitation"}[resource.admission]
+        raise AdmissionNeeded(name=resource.name, admission=by, loc=("body", "customer_id"))
 
 
 async def room_for(tx: Tx, resource_id: UUID, quantity: int) -> Resource:
@@ -153,14 +162,6 @@ async def _check_period(tx: Tx, ask: Ask) -> None:
         raise DatesPast(loc=("body", "ends_at"))
     if ask.ends_at > tx.now + timedelta(days=366 * FURTHEST_YEARS):
         raise DatesTooFar(years=FURTHEST_YEARS, loc=("body", "ends_at"))
-
-
-async def _check_admission(tx: Tx, resource: Resource, ask: Ask) -> None:
-    if resource.admission == "open":
-        return
-    if await attendees.select_status(tx, resource.id, ask.customer_id) not in {"accepted", "going"}:
-        by = {"request": "request", "invite": "invitation"}[resource.admission]
-        raise AdmissionNeeded(name=resource.name, admission=by, loc=("body", "customer_id"))
 
 
 def _asked(tx: Tx, ask: Ask, until: datetime) -> Claim:

@@ -40,7 +40,7 @@ async def take_offer(tx: Tx, resource: Resource, ask: Ask, until: datetime) -> C
     """
     place = await waiting.select_offer_to(tx, resource.id, ask.customer_id)
     claim = None if place is None or place.claim_id is None else await claims.lock_claim(tx, place.claim_id)
-    if place is None or claim is None or claim.status != "held" or claim.purpose != _purpose(place):
+    if place is None or claim is None or claim.status != "held" or not is_offer(claim, place):
         return None
     more = ask.quantity - claim.quantity
     after = await resources.move_seats(tx, resource.id, held=more) if more else resource
@@ -53,6 +53,11 @@ async def take_offer(tx: Tx, resource: Resource, ask: Ask, until: datetime) -> C
     if more < 0:
         await offer_seats(tx, after)
     return taken
+
+
+def is_offer(claim: Claim, place: Waiting) -> bool:
+    """Whether the claim is still only offered: not yet taken for an order or otherwise."""
+    return claim.purpose == _purpose(place)
 
 
 async def _offer(tx: Tx, resource: Resource, place: Waiting, until: datetime) -> None:
