@@ -72,7 +72,20 @@ class Caller:
         payee = await self.make("/v1/payees", {"name": "Depo A"})
         sold = {"name": "Concert", "payee_id": payee["id"], "fee_rule_id": rule["id"], "prices": {"TRY": 100}}
         item = await self.make("/v1/items", sold)
+        event = {"kind": "event", "name": "Concert", "capacity": 1, "waiting_list": True}
+        resource = str((await self.make("/v1/resources", event))["id"])
+        booked = await self.make(f"/v1/resources/{resource}/registrations", {"customer_id": customer})
+        coming = (await self.see(f"/v1/resources/{resource}/attendees"))["data"][0]
+        waiting = await self.make(f"/v1/resources/{resource}/waiting", {"customer_id": await self.customer()})
+        pool = await self.make("/v1/resources", {"kind": "storage", "name": "Depo"})
+        units = await self.make(f"/v1/resources/{pool['id']}/units", {"names": ["A1"]})
         ids = {
+            "rsc": resource,
+            "unt": units["data"][0]["id"],
+            "clm": booked["claim"]["id"],
+            "tkt": booked["tickets"][0]["id"],
+            "atd": coming["id"],
+            "wtg": waiting["id"],
             "stf": staff["id"],
             "cus": customer,
             "wal": wallet,

@@ -19,11 +19,18 @@ PATH_PREFIXES = {
     "fee_rule_id": "fee",
     "payee_id": "pye",
     "staff_id": "stf",
+    "resource_id": "rsc",
+    "unit_id": "unt",
+    "claim_id": "clm",
+    "ticket_id": "tkt",
+    "attendee_id": "atd",
+    "waiting_id": "wtg",
 }
 """What a path parameter names. A parameter that is not here makes the tests fail: say what it names, and make one."""
 
 GIVEN = {"PATCH /v1/customers/{customer_id}": {"name": "Ada"}, "PATCH /v1/tenant": {"name": "Kampüs"},
-         "PATCH /v1/items/{item_id}": {"name": "Concert"}, "PATCH /v1/payees/{payee_id}": {"name": "Depo"}}  # fmt: skip
+         "PATCH /v1/items/{item_id}": {"name": "Concert"}, "PATCH /v1/payees/{payee_id}": {"name": "Depo"},
+         "PATCH /v1/resources/{resource_id}": {"name": "Concert"}, "PATCH /v1/units/{unit_id}": {"name": "A1"}}  # fmt: skip
 """What is not required of a body field by field and yet must be given."""
 
 METHODS = ("get", "post", "put", "patch", "delete")
