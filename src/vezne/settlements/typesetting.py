@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ def pdf(statement: Statement, tenant: str, language: str) -> bytes:
     """The statement on paper. The same statement is the same file, byte for byte."""
     data = json.dumps(document(statement, tenant, language), ensure_ascii=False)
     compiler = typst.Compiler(ignore_system_fonts=True, sys_inputs={"data": data})
-    made = compiler.compile(_TEMPLATE.read_bytes(), format="pdf", timestamp=statement.written_at)
+    at = statement.written_at.astimezone(UTC).replace(microsecond=0)  # the typesetter takes nothing finer
+    made = compiler.compile(_TEMPLATE.read_bytes(), format="pdf", timestamp=at)
     if not isinstance(made, bytes):
         raise TypeError("a statement is one file")
     return made
