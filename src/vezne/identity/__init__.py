@@ -37,7 +37,7 @@ from vezne.identity.models_staff import (
 )
 from vezne.identity.operations.auditing import audit
 from vezne.identity.operations.authenticating import Authenticator
-from vezne.identity.operations.customers import create_customer, customer, customers_by_id, customers_by_reference
+from vezne.identity.operations.customers import create_customer, customer, customers, customers_by_id, customers_by_reference
 from vezne.identity.operations.keys import create_key, key_of, list_keys, revoke_key, rotate_key
 from vezne.identity.operations.payees import change_payee, create_payee, own_payee, payee, payee_iban, payees
 from vezne.identity.operations.second_factor import change_password, confirm, propose, prove, remove
@@ -137,6 +137,7 @@ __all__ = [
     "create_payee",
     "create_tenant",
     "customer",
+    "customers",
     "customers_by_id",
     "customers_by_reference",
     "end_sessions",

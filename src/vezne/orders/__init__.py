@@ -18,7 +18,7 @@ from vezne.orders.events import (
     UnmatchedFound,
     UnmatchedResolved,
 )
-from vezne.orders.lines import LINES, BookingDetails, TopUpDetails
+from vezne.orders.lines import LINES, BookingDetails, CourseDetails, TopUpDetails
 from vezne.orders.models import Line, Order, OrderRefund, OrderStatus, RefundShare, Snapshot, Tender, Unmatched
 from vezne.orders.operations.checking import audit
 from vezne.orders.operations.ending import (
@@ -31,7 +31,8 @@ from vezne.orders.operations.ending import (
 )
 from vezne.orders.operations.fulfilling import OrderNotPaid, fulfil, on_payment_succeeded
 from vezne.orders.operations.listing import Takings, orders_page, takings, unmatched_waiting
-from vezne.orders.operations.placing import Placed, place
+from vezne.orders.operations.placing import Placed, Wanted, place
+from vezne.orders.operations.quoting import PriceChanged, Quote, QuoteInvalid, QuoteLapsed, place_quote, quote
 from vezne.orders.operations.reading import (
     CheckoutView,
     OrderView,
@@ -39,6 +40,7 @@ from vezne.orders.operations.reading import (
     checkout_view,
     lines_of,
     order,
+    order_of_claim,
     refunds_of,
     tenders_of,
     view,
@@ -52,6 +54,7 @@ from vezne.orders.operations.refunding import (
     on_refund_failed,
     on_refund_requested,
     on_refund_succeeded,
+    preview,
     refund,
 )
 from vezne.orders.operations.returning import on_payment_flagged, resolve, unmatched
@@ -62,6 +65,7 @@ __all__ = [
     "BookingDetails",
     "CheckoutView",
     "CoinsTender",
+    "CourseDetails",
     "Line",
     "LineRefundTooLarge",
     "Order",
@@ -82,7 +86,11 @@ __all__ = [
     "OrderStuck",
     "OrderView",
     "Placed",
+    "PriceChanged",
     "ProviderTender",
+    "Quote",
+    "QuoteInvalid",
+    "QuoteLapsed",
     "RefundShare",
     "Snapshot",
     "Takings",
@@ -93,6 +101,7 @@ __all__ = [
     "UnmatchedFound",
     "UnmatchedResolved",
     "WalletTender",
+    "Wanted",
     "audit",
     "cancel",
     "checkout_view",
@@ -108,8 +117,12 @@ __all__ = [
     "on_refund_requested",
     "on_refund_succeeded",
     "order",
+    "order_of_claim",
     "orders_page",
     "place",
+    "place_quote",
+    "preview",
+    "quote",
     "refund",
     "refunds_of",
     "resolve",

@@ -61,7 +61,7 @@ async def customers_by_id(tx: Tx, customer_ids: Sequence[UUID]) -> dict[UUID, Cu
     return await queries.select_customers_by_id(tx, sorted(set(customer_ids)))
 
 
-async def customers(tx: Tx, *, reference: str | None, before: UUID | None, limit: int) -> list[Customer]:
+async def customers(tx: Tx, *, reference: str | None = None, before: UUID | None = None, limit: int = 20) -> list[Customer]:
     """Customers, newest first, or the one with `reference`."""
     if reference is not None:
         return list((await queries.select_customers_by_reference(tx, [reference])).values())
