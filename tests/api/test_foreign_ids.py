@@ -10,7 +10,10 @@ from service_fixtures import Belongings, Caller
 from tenancy_fixtures import TestTenant
 from vezne.kernel.ids import new_id, public_id
 
-SECURED_BY_SIGNATURE = {"POST /v1/providers/{provider}/webhooks/{tenant}"}
+SECURED_BY_SIGNATURE = {
+    "POST /v1/providers/{provider}/webhooks/{tenant}",
+    *(f"POST {prefix}/{step}" for prefix in ("/v1/payu", "/api/payments/payu") for step in ("success", "failure", "webhook")),
+}
 FOR_EVERYBODY = {"GET /v1/ticket-keys"}
 FOR_PUBLISHABLE_KEYS = {"GET /v1/checkout-sessions/current"}
 NO_KEYS = (None, "", "Bearer", "Bearer ", "Basic dmV6bmU6dmV6bmU=", "Bearer vz_sk_test_1_nothing", "Bearer \x7f", "vz_sk")

@@ -1,5 +1,6 @@
 """These tests stand at a desk: the service, the sandbox and a worker run by hand."""
 
 from desk_fixtures import desk, sandbox
+from payu_fixtures import counter
 
-__all__ = ["desk", "sandbox"]
+__all__ = ["counter", "desk", "sandbox"]
