@@ -43,7 +43,9 @@ class Depot:
     tenant: TestTenant
     http: httpx2.AsyncClient
 
-    async def storage(self, units: int = 1, *, price: int | None = DAILY, payee_id: UUID | None = None, name: str = "Depo") -> str:
+    async def storage(
+        self, units: int = 1, *, price: int | None = DAILY, payee_id: UUID | None = None, name: str = "Depo"
+    ) -> str:
         """A new storage with so many units, at a price a day; None: free of charge."""
         async with self.db.transaction(self.tenant.principal) as tx:
             item = None

@@ -51,9 +51,7 @@ async def test_the_tenant_may_be_named_and_then_must_be_the_keys(depot: Depot, o
     async with depot.db.transaction(other_tenant.principal) as tx:
         other = await identity.tenant_of(tx)
     for named, status in ((own.slug, 200), (other.slug, 403), ("ten_nonsense", 403)):
-        answer = await depot.http.get(
-            "/v1/widget/init", params={"key": depot.tenant.publishable_key, "tenant_id": named}
-        )
+        answer = await depot.http.get("/v1/widget/init", params={"key": depot.tenant.publishable_key, "tenant_id": named})
         assert answer.status_code == status, named
     assert answer.json()["errors"][0]["loc"] == ["query", "tenant_id"]
 

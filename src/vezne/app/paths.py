@@ -18,10 +18,23 @@ DOCUMENTED: Final[Mapping[tuple[str, str], str]] = {
     ("GET", "/api/v1/payments"): "/v1/course-payments",
     ("GET", "/api/v1/payments/{payment_id}"): "/v1/course-payments/{payment_id}",
     ("POST", "/api/v1/payments/{payment_id}/confirm"): "/v1/course-payments/{payment_id}/confirmations",
+    # the storage platform: MagicPay (SR8)
+    ("POST", "/payments/magicpay/checkout-session"): "/v1/magicpay/checkout-session",
+    ("GET", "/payments/magicpay/demo/{session_id}"): "/v1/magicpay/demo/{session_id}",
+    ("POST", "/payments/magicpay/demo/{session_id}"): "/v1/magicpay/demo/{session_id}",  # the form of its card page
+    ("POST", "/payments/magicpay/demo/{session_id}/complete"): "/v1/magicpay/demo/{session_id}/complete",
     # event tickets: where PayU sends browsers and news (ET12)
     ("POST", "/api/payments/payu/success"): "/v1/payu/success",
     ("POST", "/api/payments/payu/failure"): "/v1/payu/failure",
     ("POST", "/api/payments/payu/webhook"): "/v1/payu/webhook",
+    # storage: the widget (SR3), and the demo endpoints (SR8)
+    ("GET", "/public/widget/init"): "/v1/widget/init",
+    ("OPTIONS", "/public/widget/init"): "/v1/widget/init",
+    ("POST", "/public/widget/reservations"): "/v1/widget/reservations",
+    ("OPTIONS", "/public/widget/reservations"): "/v1/widget/reservations",
+    ("GET", "/demo/available-storages"): "/v1/demo/available-storages",
+    ("POST", "/demo/payments/{intent_id}/simulate"): "/v1/demo/payments/{intent_id}/simulate",
+    ("POST", "/demo/widget-reservations/{reservation_id}/convert"): "/v1/demo/widget-reservations/{reservation_id}/convert",
 }
 """Method and path as documented → the path of the twin, which takes the same method."""
 

@@ -114,7 +114,7 @@ async def convert_widget_reservation(request: Request, reservation_id: Reservati
 
 @api.post(
     "/payments/{intent_id}/simulate",
-    dependencies=[requires("payments.write")],
+    dependencies=[requires("orders.write")],
     responses=refusals(DemoOfLiveTenant, DemoPaymentUnknown, payments.MagicPaySessionDecided),
 )
 async def simulate_payment(

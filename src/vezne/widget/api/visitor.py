@@ -133,6 +133,8 @@ class PublicRoute(APIRoute):
         async def answer(request: Request) -> Response:
             strict = StrictRequest(_as_json(request), request.receive)
             try:
+                if strict.method == "POST":
+                    await strict.json()  # here, since FastAPI would hide what is wrong with a body it reads itself
                 response = await endpoint(strict)
             except RequestValidationError as error:
                 response = invalid_response(error, strict.state.request_id)

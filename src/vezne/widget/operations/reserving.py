@@ -3,7 +3,7 @@
 import re
 from uuid import UUID
 
-from vezne import bookings, catalog, identity, orders, payments
+from vezne import bookings, catalog, identity, orders
 from vezne.kernel.db import Tx
 from vezne.kernel.idempotency import IdempotencyKeyReused
 from vezne.kernel.ids import new_id, public_id
@@ -127,11 +127,10 @@ async def _convert_at(tx: Tx, waiting: Reservation, resource: bookings.Resource)
         tx,
         customer_id,
         [line] * waiting.quantity,
+        reservation=public_id("wrs", waiting.id),
         metadata={"widget_reservation": public_id("wrs", waiting.id)},
     )
     payment = placed.payment
-    if payment is not None:
-        await payments.link(tx, payment.id, public_id("wrs", waiting.id))
     secret = placed.client_secret
     await queries.update_converted(
         tx,
