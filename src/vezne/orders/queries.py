@@ -161,6 +161,17 @@ async def mark_stuck(tx: Tx, order_id: UUID, reason: str) -> None:
     await tx.execute("UPDATE orders SET last_error = $3 WHERE tenant_id = $1 AND id = $2", tx.tenant_id, order_id, reason)
 
 
+async def select_order_of_claim(tx: Tx, claim: str) -> UUID | None:
+    """The order whose line is of this claim, named by its public id."""
+    found: UUID | None = await tx.fetchval(
+        """SELECT order_id FROM order_lines
+           WHERE tenant_id = $1 AND details ? 'claim_id' AND details ->> 'claim_id' = $2""",
+        tx.tenant_id,
+        claim,
+    )
+    return found
+
+
 async def update_refunded(tx: Tx, order_id: UUID, by_minor: int) -> None:
     """Add to what was refunded of a locked order."""
     await tx.execute(

@@ -45,6 +45,14 @@ async def order(tx: Tx, order_id: UUID) -> Order:
     return found
 
 
+async def order_of_claim(tx: Tx, claim_id: UUID) -> Order:
+    """The one order that a claim on capacity was ordered in; visible as `order` is. Raises UnknownOrder."""
+    order_id = await queries.select_order_of_claim(tx, public_id("clm", claim_id))
+    if order_id is None:
+        raise UnknownOrder(order_id=f"of claim {public_id('clm', claim_id)}")
+    return await order(tx, order_id)
+
+
 async def _is_visible(tx: Tx, order_id: UUID) -> bool:
     payee_id = tx.principal.payee_id
     return payee_id is None or any(line.payee_id == payee_id for line in await queries.select_lines(tx, [order_id]))

@@ -72,20 +72,30 @@ async def get_or_create(
 
     A reservation has one payment, however many ask at once: whoever comes second waits for the first and is given its payment.
     """
-    existing = await queries.select_payment_of_reservation(tx, reservation)
-    if existing is None:
+    there = await queries.select_payment_of_reservation(tx, reservation)
+    if there is None:
         made, secret = _new(tx, amount, purpose, expires_after, customer_id, metadata, provider)
         if await _keep(tx, replace(made, reservation=reservation), expires_after):
             _log.info("Created new payment", payment_id=public_id("pay", made.id), reservation_id=reservation)
             return replace(made, reservation=reservation), True, secret
         _log.info("Race condition detected", reservation_id=reservation)
-        existing = await queries.select_payment_of_reservation(tx, reservation)
-        if existing is None:
+        there = await queries.select_payment_of_reservation(tx, reservation)
+        if there is None:
             raise RuntimeError("the payment that was in the way is not there")
-    _log.info(
-        "Existing payment detected, skipping creation", payment_id=public_id("pay", existing.id), reservation_id=reservation
-    )
-    return existing, False, None
+    _tell_existing(there, reservation)
+    return there, False, None
+
+
+def _tell_existing(found: Payment, reservation: str) -> None:
+    _log.info("Existing payment detected, skipping creation", payment_id=public_id("pay", found.id), reservation_id=reservation)
+
+
+async def existing(tx: Tx, reservation: str) -> Payment | None:
+    """The one payment of a reservation, when it has one."""
+    found = await queries.select_payment_of_reservation(tx, reservation)
+    if found is not None:
+        _tell_existing(found, reservation)
+    return found
 
 
 async def link(tx: Tx, payment_id: UUID, reservation: str) -> Payment | None:
