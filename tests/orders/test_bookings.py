@@ -6,7 +6,7 @@ import pytest
 
 from desk_fixtures import DECLINED, MINUTE
 from orders_fixtures import BoxOffice, by_wallet, seats
-from vezne import bookings, payments
+from vezne import bookings, catalog, payments
 from vezne.kernel import clock
 from vezne.kernel.ids import parse_id, public_id
 
@@ -76,8 +76,6 @@ async def test_cw7_no_price_is_taken_from_the_client(office: BoxOffice) -> None:
 
 async def test_storage_is_priced_by_days_and_held_by_unit(office: BoxOffice) -> None:
     async with office.db.transaction(office.principal) as tx:
-        from vezne import catalog  # noqa: PLC0415
-
         item = await catalog.create_item(tx, catalog.NewItem(name="Storage", per="day", prices={"TRY": 300}))
         pool = await bookings.create_resource(tx, kind="storage", name="Depo", item_id=item.id)
         await bookings.add_units(tx, pool.id, ["A1"])

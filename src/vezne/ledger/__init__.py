@@ -39,7 +39,7 @@ from vezne.ledger.operations.accounts import (
 from vezne.ledger.operations.audit import audit
 from vezne.ledger.operations.posting import hold, post
 from vezne.ledger.operations.seals import seal
-from vezne.ledger.operations.statements import entries_under, entry, reverse, statement
+from vezne.ledger.operations.statements import entries_by, entries_under, entry, reverse, statement
 
 __all__ = [
     "AccountId",
@@ -66,6 +66,7 @@ __all__ = [
     "audit",
     "balance_at",
     "balances",
+    "entries_by",
     "entries_under",
     "entry",
     "hold",

@@ -231,6 +231,18 @@ async def select_entry(tx: Tx, entry_id: UUID) -> EntryRecord | None:
     return None if row is None else _entry(row)
 
 
+async def select_entries_by(tx: Tx, actor: str, since: UUID) -> list[EntryRecord]:
+    """An actor's entries with ids after this one, without their lines, the oldest first."""
+    rows = await tx.fetch(
+        """SELECT id, kind, reference, description, details, actor, posted_at FROM entries
+           WHERE tenant_id = $1 AND id > $2 AND actor = $3 ORDER BY id""",
+        tx.tenant_id,
+        since,
+        actor,
+    )
+    return [_entry(row) for row in rows]
+
+
 async def select_lines(tx: Tx, entry_ids: Sequence[UUID]) -> dict[UUID, tuple[Line, ...]]:
     """The lines of each of these entries, in the order of their accounts."""
     rows = await tx.fetch(

@@ -55,6 +55,13 @@ async def entries_under(tx: Tx, references: Sequence[str]) -> dict[str, EntryRec
     return {name: record for name, (record, _) in (await queries.select_by_reference(tx, references)).items()}
 
 
+async def entries_by(tx: Tx, actor: str, since: UUID) -> list[EntryRecord]:
+    """The entries that `actor` has posted since an id was made, with all their lines, the oldest first."""
+    records = await queries.select_entries_by(tx, actor, since)
+    lines = await queries.select_lines(tx, [record.id for record in records])
+    return [replace(record, lines=lines[record.id]) for record in records]
+
+
 async def reverse(tx: Tx, entry_id: UUID, *, description: str = "") -> Posted | Refused:
     """Post the opposite of an entry; once only: again answers the first reversal. Raises EntryMissing.
 

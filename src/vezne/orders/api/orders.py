@@ -7,6 +7,8 @@ from pydantic import Field
 from starlette.requests import Request
 
 from vezne import bookings, catalog, identity, payments, wallets
+from vezne.kernel.db import Tx
+from vezne.kernel.errors import Invalid
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
 from vezne.kernel.ids import parse_id, public_id
 from vezne.kernel.money import AmountOutOfRange, Currency, CurrencyMismatch
@@ -17,7 +19,7 @@ from vezne.orders.asked import AskedTender
 from vezne.orders.lines import AskedLine, booking
 from vezne.orders.lines.top_up import WalletNotTopUp, WalletShut
 from vezne.orders.models import OrderStatus
-from vezne.orders.operations import ending, fulfilling, placing, reading, tendering
+from vezne.orders.operations import ending, fulfilling, placing, quoting, reading, tendering
 from vezne.payments import Gateways
 
 api = router("/v1/orders", "orders")
@@ -62,11 +64,22 @@ TENDERING = (
 )
 
 
-class OrderIn(RequestModel):
-    """What a customer wants to buy, and how it is to be paid. Prices are the catalogue's."""
+class CustomerNeeded(Invalid):
+    """An order names its customer, or a quote that does."""
 
-    customer_id: CustomerId
-    lines: list[AskedLine] = Field(min_length=1, max_length=50)
+
+class QuoteStandsAlone(Invalid):
+    """A quote says what is ordered, for whom and how it is paid: nothing of that is said beside it."""
+
+
+class OrderIn(RequestModel):
+    """What a customer wants to buy, and how it is to be paid; or a quote of it. Prices are the catalogue's."""
+
+    customer_id: CustomerId | None = None
+    lines: list[AskedLine] = Field(default_factory=list, max_length=50)
+    quote: Annotated[str, Field(max_length=20_000)] | None = Field(
+        None, description="the `quote` of POST /v1/quotes, in place of what it says; it places one order"
+    )
     currency: Currency | None = Field(None, description="in which of their prices things are bought; default: the tenant's")
     tenders: list[AskedTender] = Field(
         default_factory=list, max_length=10, description="stored value that pays, in this order; a provider is to pay the rest"
@@ -86,7 +99,18 @@ class OrderFilter(PageParams):
     "",
     status_code=201,
     dependencies=[requires("orders.write")],
-    responses=refusals(AmountOutOfRange, *PRICING, *BOOKING, *TENDERING),
+    responses=refusals(
+        AmountOutOfRange,
+        *PRICING,
+        *BOOKING,
+        *TENDERING,
+        CustomerNeeded,
+        QuoteStandsAlone,
+        placing.NothingOrdered,
+        quoting.QuoteInvalid,
+        quoting.QuoteLapsed,
+        quoting.PriceChanged,
+    ),
 )
 async def place_order(tx: TxDep, request: Request, asked: OrderIn) -> PlacedOut:
     """Order something: lines of one currency, what pays them, and the page where the rest is paid.
@@ -94,17 +118,31 @@ async def place_order(tx: TxDep, request: Request, asked: OrderIn) -> PlacedOut:
     What stored value covers whole is paid and given at once.
     """
     gateways: Gateways = request.app.state.gateways
-    placed = await placing.place(
-        tx,
-        asked.customer_id,
-        asked.lines,
-        currency=asked.currency,
-        tenders=asked.tenders,
-        expires_after=gateways.session_ttl,
-        return_url=asked.return_url,
-        metadata=asked.metadata,
-    )
+    if asked.quote is not None:
+        placed = await _place_quote(tx, asked, asked.quote, gateways)
+    elif asked.customer_id is None:
+        raise CustomerNeeded(loc=("body", "customer_id"))
+    else:
+        placed = await placing.place(
+            tx,
+            asked.customer_id,
+            asked.lines,
+            currency=asked.currency,
+            tenders=asked.tenders,
+            expires_after=gateways.session_ttl,
+            return_url=asked.return_url,
+            metadata=asked.metadata,
+        )
     return shown_placed(await reading.view(tx, placed.order.id), placed, gateways)
+
+
+async def _place_quote(tx: Tx, asked: OrderIn, token: str, gateways: Gateways) -> placing.Placed:
+    for name in ("customer_id", "lines", "currency", "tenders"):
+        if getattr(asked, name):
+            raise QuoteStandsAlone(loc=("body", name))
+    return await quoting.place_quote(
+        tx, token, expires_after=gateways.session_ttl, return_url=asked.return_url, metadata=asked.metadata
+    )
 
 
 @api.get("", dependencies=[requires("orders.read")])

@@ -1,5 +1,6 @@
 """Refunds of orders over HTTP."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
@@ -12,9 +13,9 @@ from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
 from vezne.kernel.ids import PublicId
 from vezne.kernel.money import AmountMinor
 from vezne.kernel.paging import Page
-from vezne.orders.api.schemas import LineId, OrderId, PaymentId, RefundId, TenderId
+from vezne.orders.api.schemas import LineId, OrderId, PaymentId, PostingOut, RefundId, TenderId
 from vezne.orders.lines import booking
-from vezne.orders.models import Order, OrderRefund, RefundShare, RefundStatus
+from vezne.orders.models import Order, OrderRefund, RefundShare, RefundStatus, TenderKind
 from vezne.orders.operations import reading, refunding
 from vezne.orders.operations.refunding import AskedLineRefund
 
@@ -110,6 +111,74 @@ async def refund_order(tx: TxDep, order_id: OrderId, asked: OrderRefundIn) -> Or
     refund = await refunding.refund(tx, order_id, asked.amount_minor, lines=asked.asked_lines, reason=asked.reason)
     _, shares = await reading.refunds_of(tx, order_id)
     return shown_refund(await reading.order(tx, order_id), refund, shares)
+
+
+class PreviewShareOut(BaseModel):
+    """What would go from which line to which tender."""
+
+    line_id: LineId
+    tender_id: TenderId
+    tender_kind: TenderKind
+    amount_minor: int
+
+
+class PreviewLineOut(BaseModel):
+    """What a line would stand at afterwards."""
+
+    line_id: LineId
+    refund_minor: int = Field(description="what would be refunded of it now")
+    refunded_minor: int
+    refunded_quantity: int
+
+
+class RefundPreviewOut(BaseModel):
+    """What a refund would do. Amounts are whole minor units."""
+
+    amount_minor: int
+    currency: str
+    shares: list[PreviewShareOut]
+    lines: list[PreviewLineOut]
+    fee_minor: int = Field(description="what the platform would give back of its fee")
+    payee_minor: int = Field(description="what payees would give back of their shares")
+    postings: list[PostingOut]
+
+
+def _shown_preview(seen: refunding.Preview) -> RefundPreviewOut:
+    kinds = {tender.id: tender.kind for tender in seen.tenders}
+    now = Counter[UUID]()
+    for share in seen.shares:
+        now[share.line_id] += share.amount_minor
+    return RefundPreviewOut(
+        amount_minor=seen.refund.amount_minor,
+        currency=seen.refund.currency,
+        shares=[
+            PreviewShareOut(
+                line_id=share.line_id,
+                tender_id=share.tender_id,
+                tender_kind=kinds[share.tender_id],
+                amount_minor=share.amount_minor,
+            )
+            for share in seen.shares
+        ],
+        lines=[
+            PreviewLineOut(
+                line_id=line.id,
+                refund_minor=now[line.id],
+                refunded_minor=line.refunded_minor,
+                refunded_quantity=line.refunded_quantity,
+            )
+            for line in seen.lines
+        ],
+        fee_minor=-sum(each.amount_minor for each in seen.postings if each.account == "fees"),
+        payee_minor=-sum(each.amount_minor for each in seen.postings if each.account.startswith("payee")),
+        postings=[PostingOut.model_validate(each, from_attributes=True) for each in seen.postings],
+    )
+
+
+@api.post("/refund-previews", dependencies=[requires("orders.write")], responses=refusals(*_REFUSALS))
+async def preview_order_refund(tx: TxDep, order_id: OrderId, asked: OrderRefundIn) -> RefundPreviewOut:
+    """What the same refund would do, as if its provider gave its part back at once. Nothing happens."""
+    return _shown_preview(await refunding.preview(tx, order_id, asked.amount_minor, lines=asked.asked_lines))
 
 
 @api.get("/refunds", dependencies=[requires("orders.read")], responses=refusals(reading.UnknownOrder))

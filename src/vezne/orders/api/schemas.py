@@ -103,6 +103,15 @@ class TenderOut(BaseModel):
     transaction_id: TransactionId | None
 
 
+class PostingOut(BaseModel):
+    """What would be posted to an account: positive is more for its holder."""
+
+    entry: str = Field(description="the kind of the entry it belongs to")
+    account: str
+    currency: str
+    amount_minor: int
+
+
 class AttemptOut(BaseModel):
     """One try to pay; the one after a failure names it as its parent, and the one that paid is final."""
 

@@ -1,7 +1,7 @@
 """Placing orders."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import add
@@ -32,6 +32,10 @@ class ClaimOrdered(Conflict):
     """This claim stands in an order already."""
 
 
+class ReservationOrdered(Conflict):
+    """There is a payment for {reservation} already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
     """A new order. One that waits for its payment has the payment, and the client secret that opens the checkout page."""
@@ -54,13 +58,28 @@ class Draft:
         return min([asked or LIFE, *(priced.life for priced in self.priced if priced.life is not None)])
 
 
-async def draft(tx: Tx, customer_id: UUID, asked: Sequence[Details], currency: str | None = None) -> Draft:
-    """Price these lines for the customer; nothing is kept. Raises what `place` does."""
-    if not asked:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What somebody wants to order, and how it is to be paid; see `place`."""
+
+    customer_id: UUID
+    asked: Sequence[Details]
+    currency: str | None = None
+    tenders: Tenders = ()
+    expires_after: timedelta | None = None
+    return_url: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    provider: str | None = None
+    reservation: str | None = None
+
+
+async def draft(tx: Tx, wanted: Wanted) -> Draft:
+    """Price what is wanted; nothing is kept. Raises what `place` does."""
+    if not wanted.asked:
         raise NothingOrdered(loc=("body", "lines"))
-    await identity.customer(tx, customer_id)
-    chosen = currency or (await identity.settings_of(tx)).default_currency
-    priced = [await LINES[line.kind].price(tx, customer_id, line, chosen) for line in asked]
+    await identity.customer(tx, wanted.customer_id)
+    currency = wanted.currency or (await identity.settings_of(tx)).default_currency
+    priced = [await LINES[line.kind].price(tx, wanted.customer_id, line, currency) for line in wanted.asked]
     return Draft(priced, reduce(add, [each.amount for each in priced]))
 
 
@@ -83,62 +102,35 @@ async def place(
     longer. An order that needs no provider is paid and fulfilled here and now; what cannot be given is refused and leaves
     nothing. Each call is another order. `reservation` names what its payment is the one payment of; else the order itself.
 
-    Raises CustomerNotFound, NothingOrdered, CurrencyMismatch when the lines are of several
-    currencies, AmountOutOfRange, and what a line's kind, the tenders or a wallet refuse with.
+    Raises CustomerNotFound, NothingOrdered, CurrencyMismatch when the lines are of several currencies, AmountOutOfRange, and
+    what a line's kind, the tenders or a wallet refuse with.
     """
-    drafted = await draft(tx, customer_id, asked, currency)
-    return await keep(
-        tx,
-        customer_id,
-        drafted,
-        asked,
-        order_id=new_id(),
+    wanted = Wanted(
+        customer_id=customer_id,
+        asked=asked,
+        currency=currency,
         tenders=tenders,
-        life=drafted.life(expires_after),
+        expires_after=expires_after,
         return_url=return_url,
-        metadata=metadata,
+        metadata=metadata or {},
         provider=provider,
         reservation=reservation,
     )
+    return await keep(tx, new_id(), wanted, await draft(tx, wanted))
 
 
-async def keep(
-    tx: Tx,
-    customer_id: UUID,
-    drafted: Draft,
-    asked: Sequence[Details],
-    *,
-    order_id: UUID,
-    tenders: Tenders,
-    life: timedelta,
-    return_url: str | None,
-    metadata: Mapping[str, Any] | None,
-    provider: str | None,
-    reservation: str | None = None,
-) -> Placed:
+async def keep(tx: Tx, order_id: UUID, wanted: Wanted, drafted: Draft) -> Placed:
     """Place a drafted order under this number; see `place`."""
-    total = drafted.total
-    chosen = await tendering.choose(tx, order_id, customer_id, total, drafted.priced, tenders)
+    total, life = drafted.total, drafted.life(wanted.expires_after)
+    chosen = await tendering.choose(tx, order_id, wanted.customer_id, total, drafted.priced, wanted.tenders)
     rest = sum(tender.amount_minor for tender in chosen if tender.kind == "provider")
-    payment, secret = None, None
-    if rest:
-        named = next((tender.provider for tender in tenders if isinstance(tender, ProviderTender)), None)
-        payment, _, secret = await payments.get_or_create(
-            tx,
-            Money(rest, total.currency),
-            public_id("ord", order_id),
-            reservation=reservation or public_id("ord", order_id),
-            expires_after=life,
-            customer_id=customer_id,
-            metadata=metadata,
-            provider=provider or named,
-        )
-    order = _order(tx, order_id, customer_id, total, payment, return_url, metadata)
+    payment, secret = await _ask_for(tx, order_id, wanted, Money(rest, total.currency), life) if rest else (None, None)
+    order = _order(tx, order_id, wanted, total, payment)
     lines = [
         _line(order_id, number, line.kind, price)
-        for number, (line, price) in enumerate(zip(asked, drafted.priced, strict=True), 1)
+        for number, (line, price) in enumerate(zip(wanted.asked, drafted.priced, strict=True), 1)
     ]
-    lines = await _hold(tx, lines, customer_id, tx.now + life)
+    lines = await _hold(tx, lines, wanted.customer_id, tx.now + life)
     if payment is not None:
         chosen = await tendering.hold(tx, order, chosen, payment.expires_at)
     await _insert(tx, order, lines, chosen)
@@ -149,26 +141,36 @@ async def keep(
     return Placed(order, lines, payment, secret)
 
 
-def _order(
-    tx: Tx,
-    order_id: UUID,
-    customer_id: UUID,
-    total: Money,
-    payment: payments.Payment | None,
-    return_url: str | None,
-    metadata: Mapping[str, Any] | None,
-) -> Order:
+async def _ask_for(tx: Tx, order_id: UUID, wanted: Wanted, rest: Money, life: timedelta) -> tuple[payments.Payment, str | None]:
+    """The payment for what stored value does not cover."""
+    named = next((tender.provider for tender in wanted.tenders if isinstance(tender, ProviderTender)), None)
+    payment, made, secret = await payments.get_or_create(
+        tx,
+        rest,
+        public_id("ord", order_id),
+        reservation=wanted.reservation or public_id("ord", order_id),
+        expires_after=life,
+        customer_id=wanted.customer_id,
+        metadata=wanted.metadata,
+        provider=wanted.provider or named,
+    )
+    if not made:
+        raise ReservationOrdered(reservation=wanted.reservation)
+    return payment, secret
+
+
+def _order(tx: Tx, order_id: UUID, wanted: Wanted, total: Money, payment: payments.Payment | None) -> Order:
     return Order(
         id=order_id,
-        customer_id=customer_id,
+        customer_id=wanted.customer_id,
         status=OrderStatus.PENDING,
         currency=total.currency,
         total_minor=total.minor,
         refunded_minor=0,
         payment_id=None if payment is None else payment.id,
-        return_url=return_url,
+        return_url=wanted.return_url,
         last_error=None,
-        metadata=metadata or {},
+        metadata=wanted.metadata,
         created_at=tx.now,
         paid_at=None,
         fulfilled_at=None,

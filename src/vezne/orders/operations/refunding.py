@@ -1,7 +1,7 @@
 """Giving an order's money back: line by line, to each tender what it had paid, and what of it would go where beforehand."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from vezne import payments
@@ -28,7 +28,7 @@ from vezne.orders.models import (
     taken_from,
     walk,
 )
-from vezne.orders.operations import reading, returning, tendering
+from vezne.orders.operations import reading, rehearsing, returning, tendering
 
 
 class OrderNotRefundable(Conflict):
@@ -101,6 +101,36 @@ async def refund(
         await payments.refund(tx, order.payment_id, by_provider, reason=reason, refund_id=made.id)
     await _close(tx, order_id)
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a refund would do: what of it comes from which line and goes to which tender, and what is posted."""
+
+    refund: OrderRefund
+    shares: Sequence[RefundShare]
+    tenders: Sequence[Tender]
+    lines: Sequence[Line]
+    postings: Sequence[rehearsing.Movement]
+
+
+async def preview(tx: Tx, order_id: UUID, amount_minor: int | None = None, *, lines: Sequence[AskedLineRefund] = ()) -> Preview:
+    """Rehearse a refund as if its provider gave its part back at once; nothing is kept of it. Raises what `refund` does."""
+
+    async def act() -> Preview:
+        made = await refund(tx, order_id, amount_minor, lines=lines)
+        shares = await queries_tenders.select_shares(tx, [made.id])
+        tenders = await queries_tenders.select_tenders(tx, [order_id])
+        by_provider = {tender.id for tender in tenders if tender.kind == "provider"}
+        back = sum(share.amount_minor for share in shares if share.tender_id in by_provider)
+        order = await reading.order(tx, order_id)
+        if back and order.payment_id is not None:
+            final = next(attempt for attempt in await payments.attempts(tx, [order.payment_id]) if attempt.is_final)
+            await rehearsing.post(tx, "payment.refunded", final.provider, order.currency, -back)
+        return Preview(made, shares, tenders, await queries.select_lines(tx, [order_id]), ())
+
+    seen, postings = await rehearsing.rehearse(tx, act)
+    return replace(seen, postings=postings)
 
 
 def _asked(order: Order, bought: Sequence[Line], amount_minor: int | None, lines: Sequence[AskedLineRefund]) -> list[LineRefund]:

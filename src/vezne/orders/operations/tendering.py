@@ -1,6 +1,7 @@
 """Stored value that pays: chosen and held when an order is placed, captured when the rest is paid, and given back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -148,18 +149,29 @@ async def hold(tx: Tx, order: Order, tenders: Sequence[Tender], until: datetime)
     for tender in tenders:
         if tender.wallet_id is not None:
             wallet = await wallets.wallet(tx, tender.wallet_id)
-            placed = await wallets.hold(
-                tx,
-                wallet.id,
-                Money(tender.units, wallet.currency),
-                expires_at=until + BEYOND,
-                reference=_reference(order),
-                description="Order",
-            )
+            with _named(tender):
+                placed = await wallets.hold(
+                    tx,
+                    wallet.id,
+                    Money(tender.units, wallet.currency),
+                    expires_at=until + BEYOND,
+                    reference=_reference(order),
+                    description="Order",
+                )
             held.append(replace(tender, hold_id=placed.id))
         else:
             held.append(tender)
     return held
+
+
+@contextmanager
+def _named(tender: Tender) -> Iterator[None]:
+    """A wallet that refuses is shown by the tender that names it."""
+    try:
+        yield
+    except wallets.InsufficientFunds as refusal:
+        refusal.loc = ("body", "tenders", tender.number - 1)
+        raise
 
 
 def _reference(order: Order) -> wallets.Reference:
@@ -204,9 +216,9 @@ async def _take(tx: Tx, order: Order, tender: Tender, wallet_id: UUID) -> wallet
         return (await wallets.capture(tx, tender.hold_id, contra=contra, late=True))[1]
     wallet = await wallets.wallet(tx, wallet_id)
     amount = Money(tender.units, wallet.currency)
-    return await wallets.debit(
-        tx, wallets.Debit(wallet_id=wallet_id, amount=amount, reference=_reference(order), description="Order", contra=contra)
-    )
+    taken = wallets.Debit(wallet_id=wallet_id, amount=amount, reference=_reference(order), description="Order", contra=contra)
+    with _named(tender):
+        return await wallets.debit(tx, taken)
 
 
 async def give_back(tx: Tx, tender: Tender, amount_minor: int, cause: str) -> None:
