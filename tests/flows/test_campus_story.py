@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from running import Running, vezne
-from vezne.app.demo import Api
+from vezne.app.demos.story import Api
 from vezne.app.visitor import Visitor
 from vezne.kernel.postgres import EmbeddedPostgres
 
