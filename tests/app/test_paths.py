@@ -57,7 +57,7 @@ async def test_every_documented_path_answers_as_its_twin_does(
 def test_every_documented_path_is_described_with_its_twins_answers(app: FastAPI) -> None:
     described = app.openapi()["paths"]
     for (method, path), twin in DOCUMENTED.items():
-        if twin in described:
+        if method.lower() in described.get(twin, {}):
             ours, theirs = described[path][method.lower()], described[twin][method.lower()]
             assert ours["tags"] == [TAG]
             assert ours["responses"].keys() == theirs["responses"].keys()

@@ -262,3 +262,16 @@ async def test_a_body_over_the_limit_is_refused_whatever_it_claims(declared: byt
 async def test_a_body_that_declares_too_much_is_refused_before_it_is_read() -> None:
     with pytest.raises(BodyTooLarge):
         await body_of([], b"6", 5)
+
+
+@pytest.mark.parametrize(
+    "text", ["DE89 3704 0044 0532 0130 00", "to DE38 4000 0000 0000 0002 00 for you", "TR33 0006 1005 1978 6457 8413 26"]
+)
+def test_an_iban_in_groups_is_never_taken_for_a_card_number(text: str) -> None:
+    assert parse_json(json.dumps({"iban": text}).encode()) == {"iban": text}
+
+
+@pytest.mark.parametrize("text", ["DE00 4000 0000 0000 0002 00", "DE89 3704 0044 0532 0130 00 4242 4242 4242 4242"])
+def test_a_card_number_is_not_hidden_by_the_beginning_of_an_iban(text: str) -> None:
+    with pytest.raises(CardNumberRefused):
+        parse_json(json.dumps({"iban": text}).encode())
