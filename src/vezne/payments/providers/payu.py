@@ -34,8 +34,8 @@ from vezne.payments.providers.payu_commands import Commands
 from vezne.payments.tenant_texts import tenant_text
 
 NAME: Final = answers.NAME
-CALLBACKS: Final = "/v1/payu"
-"""Where, under our public address, PayU sends browsers back to."""
+CALLBACKS: Final = "/api/payments/payu"
+"""Where, under our public address, PayU sends browsers back to: the documented second address of `/v1/payu`."""
 
 _REFUND_PATIENCE = timedelta(seconds=8)
 """Less than the wait before payments asks for the same refund again: two questions for one refund never overlap."""

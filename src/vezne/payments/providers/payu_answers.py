@@ -144,9 +144,9 @@ def _request_id(answer: Mapping[str, Any]) -> str:
 
 
 def _money(answer: Mapping[str, Any], *names: str) -> Money:
-    text = next((answer[name] for name in names if answer.get(name) not in {None, ""}), None)
+    written = ["" if answer.get(name) is None else str(answer[name]) for name in names]
     try:
-        return texts.money_of(text, CURRENCY)
+        return texts.money_of(next((text for text in written if text), ""), CURRENCY)
     except (ValueError, Refusal):
         raise ProviderUnavailable(provider=NAME, reason="an answer without a usable amount") from None
 
