@@ -140,7 +140,7 @@ async def test_versions_can_neither_be_changed_nor_taken_away(http: httpx2.Async
     for sql in ("UPDATE fee_rule_versions SET percentage = 1", "DELETE FROM fee_rule_versions", "DELETE FROM fee_rules"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             async with db.transaction(tenant.principal) as tx:
-                await tx.execute(sql)  # type: ignore[arg-type]
+                await tx.execute(sql)
 
 
 async def test_a_foreign_rule_is_unknown(http: httpx2.AsyncClient, tenant: TestTenant, other_tenant: TestTenant) -> None:

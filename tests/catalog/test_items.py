@@ -291,7 +291,7 @@ async def test_prices_can_neither_be_changed_nor_taken_away(http: httpx2.AsyncCl
     for sql in ("UPDATE item_prices SET amount_minor = 1", "DELETE FROM item_prices", "DELETE FROM items"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             async with db.transaction(tenant.principal) as tx:
-                await tx.execute(sql)  # type: ignore[arg-type]
+                await tx.execute(sql)
 
 
 async def test_the_audit_names_a_price_that_was_taken_away(
