@@ -22,7 +22,8 @@ def resource(**details: object) -> Resource:
     plain: dict[str, object] = {
         "id": uuid4(), "kind": "storage", "manner": "exclusive", "name": "Depo", "item_id": None, "payee_id": None,
         "starts_at": None, "ends_at": None, "capacity": 1, "held": 0, "taken": 0, "going_count": 0, "status": "open",
-        "admission": "open", "hold_seconds": None, "waiting_list": False, "metadata": {}, "created_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "admission": "open", "hold_seconds": None, "waiting_list": False, "metadata": {},
+        "created_at": datetime(2026, 1, 1, tzinfo=UTC),
     }  # fmt: skip
     return Resource(**(plain | details))  # type: ignore[arg-type]
 
