@@ -27,7 +27,7 @@ async def move_money(tx: Tx, amount: int, currency: str) -> None:
 
 def sale(payee_id: UUID, gross: int = 10_000, fee: int = 1_000, **facts: Any) -> settlements.Sale:  # noqa: ANN401 - any of its facts
     """A sold line."""
-    chosen = {"line_id": new_id(), "order_id": new_id(), "currency": "TRY", "description": "Seat"} | facts
+    chosen: dict[str, Any] = {"line_id": new_id(), "order_id": new_id(), "currency": "TRY", "description": "Seat"} | facts
     return settlements.Sale(payee_id=payee_id, gross_minor=gross, share_minor=gross - fee, fee_minor=fee, **chosen)
 
 

@@ -285,7 +285,13 @@ async def test_permissions_part_makers_checkers_and_readers(office: Office) -> N
 
 async def test_files_of_nothing_or_of_too_much_are_refused(office: Office) -> None:
     some = public_id("pot", UUID(int=1))
-    for body in ({"payout_ids": []}, {"payout_ids": [some] * 1_001}, {"payout_ids": [some], "format": "mt101"}, {}):
+    bodies: list[dict[str, Any]] = [
+        {"payout_ids": []},
+        {"payout_ids": [some] * 1_001},
+        {"payout_ids": [some], "format": "mt101"},
+        {},
+    ]
+    for body in bodies:
         assert (await office.post("checker", "/v1/payout-files", body)).status_code == 422
     assert (await office.post("checker", "/v1/payout-files", {"payout_ids": [some]})).status_code == 404
     assert (await office.ask("checker", "GET", f"/v1/payout-files/{public_id('fil', UUID(int=1))}/content")).status_code == 404

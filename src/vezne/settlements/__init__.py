@@ -39,7 +39,7 @@ from vezne.settlements.operations.paying_out import approve, confirm, dispatch, 
 from vezne.settlements.operations.reading import SettlementSeen, payout, payout_items, payouts, settlement, settlements_page
 from vezne.settlements.operations.releasing import release_due
 from vezne.settlements.operations.settling import claw_back, settle, settle_all, settle_more, settlement_of
-from vezne.settlements.operations.stating import statement
+from vezne.settlements.operations.stating import MOST_LINES_ON_PAPER, statement
 from vezne.settlements.refusals import (
     CauseReused,
     ClawBackEmpty,
@@ -65,8 +65,10 @@ from vezne.settlements.refusals import (
     StatementTooLong,
     UnknownSettlement,
 )
+from vezne.settlements.typesetting import csv_statement, pdf
 
 __all__ = [
+    "MOST_LINES_ON_PAPER",
     "PAYOUT_MOVES",
     "CauseReused",
     "ClawBack",
@@ -119,6 +121,7 @@ __all__ = [
     "audit",
     "claw_back",
     "confirm",
+    "csv_statement",
     "dispatch",
     "fail",
     "file_content",
@@ -129,6 +132,7 @@ __all__ = [
     "payout_file",
     "payout_items",
     "payouts",
+    "pdf",
     "reject",
     "release_due",
     "request_payout",

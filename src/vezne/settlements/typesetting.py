@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import tomllib
 from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
@@ -14,13 +15,12 @@ from babel.numbers import format_decimal
 
 from vezne.kernel.ids import public_id
 from vezne.kernel.money import exponent
-from vezne.kernel.pages import Translator
 from vezne.settlements.models import Statement, StatementLine
 from vezne.settlements.transfer_files import harmless
 
 _HERE = Path(__file__).parent
 _TEMPLATE = _HERE / "templates" / "statement.typ"
-_TEXTS = Translator([_HERE / "messages.toml"])
+_TEXTS = tomllib.loads((_HERE / "messages.toml").read_text(encoding="utf-8"))["statement"]
 _WORDS = (
     "title",
     "payee",
@@ -138,8 +138,10 @@ def _reference(line: StatementLine) -> str:
 
 
 def _kind(language: str, kind: str) -> str:
-    return _TEXTS.template(language, f"statement.kinds.{kind}")
+    text: str = _TEXTS["kinds"][kind][language]
+    return text
 
 
 def _word(language: str, word: str) -> str:
-    return _TEXTS.template(language, f"statement.{word}")
+    text: str = _TEXTS[word][language]
+    return text

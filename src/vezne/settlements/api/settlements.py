@@ -1,7 +1,7 @@
 """What was settled, and what payees are owed."""
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import BaseModel, Field
@@ -138,7 +138,7 @@ async def get_balance(tx: TxDep, payee_id: PayeeId) -> BalanceOut:
     return BalanceOut(payee_id=payee.id, data=[_owed(each) for each in await owing.owed_in_all(tx, payee.id)])
 
 
-def _facts(seen: reading.SettlementSeen) -> dict[str, object]:
+def _facts(seen: reading.SettlementSeen) -> dict[str, Any]:
     found = seen.settlement
     return {
         **{name: getattr(found, name) for name in SettlementOut.model_fields if hasattr(found, name)},
