@@ -1,6 +1,7 @@
 """A storage platform: the whole service, a tenant of MagicPay in demo mode, and reservations to be paid."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 
 from tenancy_fixtures import TenantMaker, TestTenant
 from vezne import bookings, catalog, identity, orders, payments
+from vezne.kernel import clock
 from vezne.kernel.db import Database
 from vezne.kernel.ids import public_id
 
@@ -74,6 +76,11 @@ class Storage:
         """What a program without a key sees of a session."""
         told: dict[str, Any] = (await self.http.get(session["checkout_url"])).raise_for_status().json()
         return told
+
+    async def pass_time(self, by: timedelta) -> None:
+        """Move the tenant's clock."""
+        async with self.db.transaction(self.tenant.principal) as tx:
+            await clock.hold(tx, tx.now + by)
 
     async def order(self, placed: orders.Placed) -> orders.Order:
         """The order as it is now."""
