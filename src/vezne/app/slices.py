@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 from vezne.bookings.api import ROUTERS as BOOKINGS
 from vezne.catalog.api import ROUTERS as CATALOG
 from vezne.checkout.api import ROUTERS as CHECKOUT
+from vezne.console.api import ROUTERS as CONSOLE
 from vezne.identity.api import ROUTERS as IDENTITY
 from vezne.kernel.db import Database
 from vezne.kernel.fast_lane import FastRoute
@@ -30,6 +31,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     *SETTLEMENTS,
     *ORDERS,
     *CHECKOUT,
+    *CONSOLE,
     *WIDGET,
 )
 FAST: tuple[FastRoute, ...] = WALLETS_FAST
