@@ -9,5 +9,6 @@ from bench.measures.limits import LIMITS
 from bench.measures.posting import POSTING
 from bench.measures.seats import SEATS
 from bench.measures.starting import STARTING
+from bench.measures.storage import STORAGE
 
-BENCHES: tuple[Bench, ...] = (LIMITS, GENERATOR, DEBITS, POSTING, HISTORY, IMPORTING, SEATS, STARTING)
+BENCHES: tuple[Bench, ...] = (LIMITS, GENERATOR, DEBITS, POSTING, HISTORY, IMPORTING, SEATS, STORAGE, STARTING)

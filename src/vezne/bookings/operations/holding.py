@@ -129,7 +129,7 @@ async def take_unit(tx: Tx, claim: Claim, take: Callable[[UUID], Awaitable[bool]
     pool, starts_at, ends_at = claim.resource_id, claim.starts_at, claim.ends_at
     all_reaped = False
     while True:
-        unit_id = await units.lock_free_unit(tx, pool, starts_at, ends_at, wait=False)
+        unit_id = None if all_reaped else await units.lock_free_unit(tx, pool, starts_at, ends_at, wait=False)
         if unit_id is None:
             unit_id = await units.lock_free_unit(tx, pool, starts_at, ends_at, wait=True)
         if unit_id is not None:
