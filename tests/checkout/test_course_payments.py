@@ -197,7 +197,7 @@ async def test_cc2_the_same_request_with_its_key_opens_one_payment(till: Till) -
 
 async def test_cc2_a_payment_whose_provider_did_not_answer_is_open_at_our_page_and_found_again_by_its_key(till: Till) -> None:
     await till.sandbox.arm(api={"error_500_after": "create", "times": 20})
-    body = {"student_id": "student-7", "amount_minor": 25_000}
+    body = {"student_id": "student-7", "amount_minor": 25_000, "currency": "TRY"}
     first = (await till.post("/api/v1/payments", body, **{"Idempotency-Key": "enrolment-1"})).json()
     assert (first["status"], first["provider_payment_id"]) == ("initiated", None)
     assert (await till.http.get(urlsplit(first["payment_url"]).path)).status_code == 200
@@ -245,6 +245,7 @@ async def test_cc2_history_is_listed_per_student_in_pages_newest_first(till: Til
         ("amount_minor", 10.5),
         ("amount_minor", True),
         ("amount_minor", 2**53),
+        ("currency", None),
         ("currency", "try"),
         ("currency", "COIN"),
         ("course_id", ""),
@@ -280,7 +281,7 @@ async def test_cc2_another_tenants_payment_is_unknown_and_a_reading_key_opens_no
         assert listed.json()["data"] == []
         assert (await till.http.get(f"{path}/{made['id']}", headers=reading)).status_code == 200
         refused = [
-            await till.http.post(path, json={"student_id": "x", "amount_minor": 1}, headers=reading),
+            await till.http.post(path, json={"student_id": "x", "amount_minor": 1, "currency": "TRY"}, headers=reading),
             await till.http.post(f"{path}/{made['id']}/{confirm}", headers=reading),
         ]
         assert [answer.json()["code"] for answer in refused] == ["permission_missing"] * 2

@@ -89,7 +89,7 @@ class CoursePaymentIn(RequestModel):
 
     student_id: Name = Field(description="your own name for the student, who becomes a customer with this reference")
     amount_minor: AmountMinor
-    currency: Currency = "TRY"
+    currency: Currency
     course_id: Name | None = None
     description: Annotated[str, StringConstraints(max_length=200)] = ""
     return_url: Annotated[str, StringConstraints(max_length=2000, pattern=r"^[!-~]+$"), AfterValidator(_web_address)] | None = (
