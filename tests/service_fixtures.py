@@ -57,6 +57,29 @@ class Caller:
         """What a wallet holds."""
         return int((await self.see(f"/v1/wallets/{wallet}"))["balance_minor"])
 
+    async def paid_out(self, item: str, payee: str, wallet: str, checker: str) -> dict[str, str]:
+        """A settlement, the payout of it that the holder of another key approved, and the file for the bank."""
+        event = {"kind": "event", "name": "Concert", "capacity": 5, "item_id": item, "payee_id": payee}
+        line = {"kind": "booking", "resource_id": (await self.make("/v1/resources", event))["id"]}
+        customer = (await self.see(f"/v1/wallets/{wallet}"))["customer_id"]
+        tender = {"kind": "wallet", "wallet_id": wallet}
+        await self.make("/v1/orders", {"customer_id": customer, "lines": [line], "tenders": [tender]})
+        settlement = (await self.see("/v1/settlements"))["data"][0]["id"]
+        payout = (await self.make("/v1/payouts", {"payee_id": payee, "currency": "TRY"}))["id"]
+        await self.make(f"/v1/payouts/{payout}/approvals", None, Authorization=f"Bearer {checker}")
+        file = await self.make("/v1/payout-files", {"payout_ids": [payout], "format": "csv"})
+        return {"stl": settlement, "pot": payout, "fil": file["id"]}
+
+    async def refunded(self, customer: str) -> str:
+        """A refund of a top-up that was paid at MagicPay's demo."""
+        await self.http.patch("/v1/tenant", json={"settings": {"other_providers": ["magicpay"]}}, headers=self.tenant.headers)
+        top_up = {"customer_id": customer, "amount_minor": 100, "currency": "TRY"}
+        placed = await self.make("/v1/top-ups", top_up)
+        session = await self.make("/v1/magicpay/checkout-session", {"reservation_id": placed["order"]["id"]})
+        await self.make(f"/v1/magicpay/demo/{session['session_id']}/complete", {"result": "success"})
+        refund = await self.make(f"/v1/payments/{session['payment_id']}/refunds", {})
+        return str(refund["id"])
+
     async def belongings(self) -> Belongings:
         """One of everything."""
         wallet = await self.wallet(10_000)
@@ -69,7 +92,7 @@ class Caller:
         key = await self.make("/v1/api-keys", {"kind": "secret", "name": "another"})
         staff = await self.make("/v1/staff", {"email": f"{uuid4().hex}@example.org", "name": "Ada", "role": "viewer"})
         rule = await self.make("/v1/fee-rules", {"name": "standard", "percentage": 1000})
-        payee = await self.make("/v1/payees", {"name": "Depo A"})
+        payee = await self.make("/v1/payees", {"name": "Depo A", "iban": "TR330006100519786457841326"})
         sold = {"name": "Concert", "payee_id": payee["id"], "fee_rule_id": rule["id"], "prices": {"TRY": 100}}
         item = await self.make("/v1/items", sold)
         event = {"kind": "event", "name": "Concert", "capacity": 1, "waiting_list": True}
@@ -79,7 +102,9 @@ class Caller:
         waiting = await self.make(f"/v1/resources/{resource}/waiting", {"customer_id": await self.customer()})
         pool = await self.make("/v1/resources", {"kind": "storage", "name": "Depo"})
         units = await self.make(f"/v1/resources/{pool['id']}/units", {"names": ["A1"]})
-        ids = {
+        paid = await self.paid_out(item["id"], payee["id"], wallet, key["key"])
+        ids = paid | {
+            "ref": await self.refunded(customer),
             "rsc": resource,
             "unt": units["data"][0]["id"],
             "clm": booked["claim"]["id"],

@@ -251,14 +251,22 @@ async def test_a_statement_comes_as_it_is_asked_for(office: Office, format_: str
         assert answer.content.startswith(b"%PDF-")
 
 
+async def test_a_statement_is_of_this_month_and_the_tenants_currency_unless_it_is_said(office: Office) -> None:
+    payee = await office.sold_for(10_000)
+    shown = await office.see("maker", f"/v1/payees/{payee}/statements")
+    assert (shown["from"][8:], shown["currency"], shown["closing_minor"]) == ("01", "TRY", 10_000)
+    assert shown["from"][:7] == shown["to"][:7]
+    before = await office.see("maker", f"/v1/payees/{payee}/statements?to=2026-02-11")
+    assert (before["from"], before["to"], before["lines"]) == ("2026-02-01", "2026-02-11", [])
+
+
 async def test_a_statement_of_no_period_is_refused_by_the_field(office: Office) -> None:
     payee = await office.sold_for(10_000)
     for query, at in (
         ("from=2026-02-02&to=2026-02-01&currency=TRY", "to"),
         ("from=1980-02-02&to=2026-02-01&currency=TRY", "to"),
         ("from=2026-02-30&to=2026-03-01&currency=TRY", "from"),
-        ("to=2026-03-01&currency=TRY", "from"),
-        ("from=2026-02-02&to=2026-02-03", "currency"),
+        ("from=2026-02-02&to=2026-02-03&currency=lira", "currency"),
         ("from=2026-02-02&to=2026-02-03&currency=TRY&format=xls", "format"),
     ):
         answer = await office.ask("maker", "GET", f"/v1/payees/{payee}/statements?{query}")

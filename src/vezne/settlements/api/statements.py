@@ -24,9 +24,9 @@ api = router("/v1/payees", "Settlements")
 class StatementAsked(BaseModel):
     """Which statement, and how."""
 
-    first: Day = Field(alias="from", description="the first day of the tenant's zone")
-    last: Day = Field(alias="to", description="the last one")
-    currency: Currency
+    first: Day | None = Field(None, alias="from", description="the first day of the tenant's zone; this month's when not given")
+    last: Day | None = Field(None, alias="to", description="the last one; today when not given")
+    currency: Currency | None = Field(None, description="the tenant's own when not given")
     format: Literal["json", "csv", "pdf"] = "json"
     locale: Literal["en", "tr"] | None = Field(None, description="the payee's own language, else the tenant's, when not given")
 
@@ -69,15 +69,23 @@ class StatementOut(BaseModel):
 )
 async def get_statement(tx: TxDep, payee_id: PayeeId, asked: Annotated[StatementAsked, Query()]) -> StatementOut | Response:
     """What happened on a payee's account from the first to the last day, in the tenant's time zone."""
-    most = stating.MOST_LINES_ON_PAPER if asked.format == "pdf" else stating.MOST_LINES
-    statement = await stating.statement(tx, payee_id, asked.currency, asked.first, asked.last, most=most)
+    tenant = await identity.tenant_of(tx)
+    today = tx.now.astimezone(tenant.settings.zone).date()
+    statement = await stating.statement(
+        tx,
+        payee_id,
+        asked.currency or tenant.settings.default_currency,
+        asked.first or (asked.last or today).replace(day=1),
+        asked.last or today,
+        most=stating.MOST_LINES_ON_PAPER if asked.format == "pdf" else stating.MOST_LINES,
+    )
     if asked.format == "json":
         return _shown(statement)
-    name = f"statement-{public_id('pye', payee_id)}-{asked.first:%Y%m%d}-{asked.last:%Y%m%d}-{asked.currency}.{asked.format}"
+    period = f"{statement.first:%Y%m%d}-{statement.last:%Y%m%d}-{statement.currency}"
+    name = f"statement-{public_id('pye', payee_id)}-{period}.{asked.format}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     if asked.format == "csv":
         return Response(csv_statement(statement), media_type="text/csv; charset=utf-8", headers=headers)
-    tenant = await identity.tenant_of(tx)
     language = asked.locale or statement.payee.locale or tenant.settings.locale
     made = await asyncio.to_thread(pdf, statement, tenant.name, language)
     return Response(made, media_type="application/pdf", headers=headers)
