@@ -37,6 +37,9 @@ GIVEN = {"PATCH /v1/customers/{customer_id}": {"name": "Ada"}, "PATCH /v1/tenant
          "PATCH /v1/resources/{resource_id}": {"name": "Concert"}, "PATCH /v1/units/{unit_id}": {"name": "A1"}}  # fmt: skip
 """What is not required of a body field by field and yet must be given."""
 
+NAMES = {"student_id"}
+"""Fields that look like ids and hold what the caller calls a thing."""
+
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
