@@ -227,7 +227,9 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
         webhook_secret=SECRET,
         retry_delays=tuple(timedelta(milliseconds=ms) for ms in (50, 100, 200, 400)),
         delayed_success=timedelta(milliseconds=1500),
-        **CREDENTIALS,
+        magic_pay_api_key=CREDENTIALS["magic_pay_api_key"],
+        magic_pay_secret=CREDENTIALS["magic_pay_secret"],
+        magic_pay_webhook_secret=CREDENTIALS["magic_pay_webhook_secret"],
     )
     async with (
         running(settings) as url,

@@ -98,6 +98,12 @@ def order_id(placed: orders.Placed) -> str:
     return public_id("ord", placed.order.id)
 
 
+def payment_id(placed: orders.Placed) -> str:
+    """The public name of what pays it."""
+    assert placed.payment is not None
+    return public_id("pay", placed.payment.id)
+
+
 @pytest_asyncio.fixture
 async def storage(db: Database, http: httpx2.AsyncClient, app: FastAPI, make_tenant: TenantMaker) -> Storage:
     """A storage platform of this test's own, which keeps a tenth."""

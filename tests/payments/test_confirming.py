@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from magicpay_desk_fixtures import Storage, storage
+from magicpay_desk_fixtures import Storage, payment_id, storage
 from vezne import bookings, identity, ledger, orders, payments, settlements
 from vezne.kernel.ids import parse_id, public_id
 from vezne.kernel.jobs import JobCall
@@ -30,11 +30,6 @@ async def promise(storage: Storage, provider: str, placed: orders.Placed | None 
         storage.db, storage.gateways, storage.tenant.principal, placed.payment.id, return_url=RETURN_URL, provider=provider
     )
     return placed, urlsplit(started.redirect_url).path
-
-
-def payment_id(placed: orders.Placed) -> str:
-    assert placed.payment is not None
-    return public_id("pay", placed.payment.id)
 
 
 async def confirm(storage: Storage, placed: orders.Placed, minor: int = 15_000, **more: Any) -> httpx2.Response:  # noqa: ANN401
@@ -156,7 +151,7 @@ async def test_what_did_not_come_is_rejected_and_the_guest_may_pay_otherwise(sto
     for _ in range(2):
         answer = await reject(storage, placed)
         assert (answer.status_code, answer.json()["status"]) == (201, "requires_payment")
-    assert answer.json()["last_error"] == "not_received"
+        assert answer.json()["last_error"] == "not_received"
     assert len(await facts(storage, "payment.rejected")) == 1
     session = await storage.session(public_id("ord", placed.order.id))
     assert (await storage.complete(session))["payment_status"] == "paid"

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import structlog
 
-from magicpay_desk_fixtures import Storage, order_id, storage
+from magicpay_desk_fixtures import Storage, order_id, payment_id, storage
 from tenancy_fixtures import TestTenant
 from vezne import identity, payments, settlements
 from vezne.kernel.ids import new_id, parse_id, public_id
@@ -23,7 +23,7 @@ async def test_sr5_a_checkout_session_answers_as_documented(storage: Storage) ->
     assert (session["amount_minor"], session["currency"]) == (15_000, "TRY")
     assert session["session_id"].startswith("session_")
     assert session["checkout_url"] == f"/payments/magicpay/demo/{session['session_id']}"
-    assert session["payment_id"] == public_id("pay", placed.order.payment_id)
+    assert session["payment_id"] == payment_id(placed)
 
 
 async def test_sr1_the_same_reservation_again_is_the_same_payment_and_says_so_in_the_log(storage: Storage) -> None:
@@ -163,6 +163,6 @@ async def test_a_tenant_that_does_not_offer_magicpay_is_told_so(storage: Storage
 async def test_a_reservation_that_was_given_up_cannot_be_paid(storage: Storage) -> None:
     placed = await storage.reserved()
     async with storage.db.transaction(storage.tenant.principal) as tx:
-        await payments.cancel(tx, parse_id("pay", public_id("pay", placed.order.payment_id)))
+        await payments.cancel(tx, parse_id("pay", payment_id(placed)))
     answer = await storage.post("/checkout-session", {"reservation_id": order_id(placed)})
     assert (answer.status_code, answer.json()["code"]) == (409, "order_not_payable")

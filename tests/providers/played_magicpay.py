@@ -7,14 +7,12 @@ from typing import ClassVar
 from pydantic import SecretStr
 
 from desk_fixtures import DECLINED, DELAYED, GOOD
-from magicpay_fixtures import API_SECRET, CREDENTIALS, KEY, WEBHOOK_SECRET, MagicPayMerchant
+from magicpay_fixtures import API_SECRET, KEY, WEBHOOK_SECRET, MagicPayMerchant
 from providers.played import Played
 from vezne.kernel.settings import Settings
 from vezne.payments.providers.base import Provider, StartRequest
 from vezne.payments.providers.magicpay import MagicPay
 from vezne.payments.providers.magicpay_live import MagicPayLive
-
-SECRETS = {name: SecretStr(value) for name, value in CREDENTIALS.items()}
 
 
 class MagicPayInDemo(Played):
@@ -65,7 +63,17 @@ class MagicPayInLive(MagicPayInDemo):
 
     def made(self) -> Provider:
         """As the settings make it."""
-        return self._bound(MagicPay.from_settings(Settings(magic_pay_base_url=self.sandbox.url, _env_file=None, **SECRETS)))
+        return self._bound(
+            MagicPay.from_settings(
+                Settings(
+                    magic_pay_base_url=self.sandbox.url,
+                    magic_pay_api_key=SecretStr(KEY),
+                    magic_pay_secret=SecretStr(API_SECRET),
+                    magic_pay_webhook_secret=SecretStr(WEBHOOK_SECRET),
+                    _env_file=None,
+                )
+            )
+        )
 
     def away(self) -> Provider | None:
         """At a port where nobody listens."""
