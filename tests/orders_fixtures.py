@@ -26,14 +26,16 @@ class BoxOffice(Desk):
             made, _ = await identity.create_payee(tx, name=f"Host {uuid4().hex[:6]}", email="host@example.test", country="TR")
         return made.id
 
-    async def event(self, price: int | None = 2_500, capacity: int = 10, **more: Any) -> bookings.Resource:  # noqa: ANN401
+    async def event(
+        self, price: int | None = 2_500, capacity: int = 10, *, currency: str = "TRY", **more: Any
+    ) -> bookings.Resource:  # noqa: ANN401
         """An event with seats at a price of one seat; None: free. `item` and what else is said of the resource."""
         item = {"payee_id": None, **more.pop("item", {})}
         payee_id = item["payee_id"]
         async with self.db.transaction(self.principal) as tx:
             made = None
             if price is not None:
-                made = await catalog.create_item(tx, catalog.NewItem(name="Seat", prices={"TRY": price}, **item))
+                made = await catalog.create_item(tx, catalog.NewItem(name="Seat", prices={currency: price}, **item))
             return await bookings.create_resource(
                 tx,
                 kind="event",

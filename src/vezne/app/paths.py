@@ -23,6 +23,9 @@ DOCUMENTED: Final[Mapping[tuple[str, str], str]] = {
     ("GET", "/payments/magicpay/demo/{session_id}"): "/v1/magicpay/demo/{session_id}",
     ("POST", "/payments/magicpay/demo/{session_id}"): "/v1/magicpay/demo/{session_id}",  # the form of its card page
     ("POST", "/payments/magicpay/demo/{session_id}/complete"): "/v1/magicpay/demo/{session_id}/complete",
+    # event tickets: payment orders (ET12)
+    ("POST", "/api/payments/orders"): "/v1/ticket-orders",
+    ("GET", "/api/payments/orders/{order_id}"): "/v1/ticket-orders/{order_id}",
     # event tickets: where PayU sends browsers and news (ET12)
     ("POST", "/api/payments/payu/success"): "/v1/payu/success",
     ("POST", "/api/payments/payu/failure"): "/v1/payu/failure",
