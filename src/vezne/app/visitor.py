@@ -1,5 +1,6 @@
 """A customer at the checkout without a browser: follows redirects and fills forms, as a person with scripts turned off would."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin
@@ -40,6 +41,8 @@ class _Forms(HTMLParser):
         elif tag == "form":
             self.forms.append(Form(given.get("action", ""), given.get("method", "get").lower()))
             self._open = True
+        elif self._open and tag == "input" and given.get("type") in {"checkbox", "radio"} and "checked" not in given:
+            return  # a browser does not send it
         elif self._open and tag == "input" and given.get("name"):
             self.forms[-1].fields[given["name"]] = given.get("value", "")
         elif self._open and tag == "button" and given.get("name"):
@@ -78,6 +81,24 @@ class Visitor:
                 return step
             step = await self._answer(step, card, checkout_url)
         raise PageUnexpected(f"{PageUnexpected.__doc__} The provider's pages do not end.")
+
+    async def enter(self, action: str, fields: Mapping[str, str]) -> Page:
+        """Post a form that a program was given for the browser; the page it leads to."""
+        return await self._arrive(await self.client.post(action, data=dict(fields)))
+
+    async def fill(self, page: Page, field: str, answers: Mapping[str, str]) -> Page:
+        """Send the page's form that has this field, filled in; the page it leads to. Raises PageUnexpected without one."""
+        form = next((form for form in page.forms if field in form.fields), None)
+        if form is None:
+            raise PageUnexpected(f"{PageUnexpected.__doc__} At {page.url} nobody asks for {field}.")
+        return await self._arrive(await self._send(page, form, dict(answers)))
+
+    async def _arrive(self, response: httpx2.Response) -> Page:
+        for _ in range(MOST_STEPS):
+            if not response.is_redirect:
+                return self._read(response)
+            response = await self.client.get(urljoin(str(response.url), response.headers["location"]))
+        raise PageUnexpected(f"{PageUnexpected.__doc__} It redirects without end.")
 
     async def _answer(self, page: Page, card: str, checkout_url: str) -> "Page | str":
         for form in page.forms:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from vezne.app.demos import campus, storage
+from vezne.app.demos import campus, storage, tickets
 from vezne.app.demos.story import Story
 
-STORIES: Mapping[str, Story] = MappingProxyType({"campus": campus.tell, "storage": storage.tell})
+STORIES: Mapping[str, Story] = MappingProxyType({"campus": campus.tell, "tickets": tickets.tell, "storage": storage.tell})
 """Each story by the name it is asked for by."""
