@@ -219,7 +219,7 @@ STORAGE = Bench(
     about=(
         "A pool of 10,000 storage units, each with a year of reservations of one to ten days and up to five days between them; "
         "then random periods of one to four days, each a unit found and held in a transaction of its own over one connection, "
-        "timed from BEGIN to the durable COMMIT. In turn with it the two statements alone, by asyncpg on the same tables, with no "
+        "timed from BEGIN to the durable COMMIT. In turn with it the two statements alone, by asyncpg on the same tables, no "
         "checks or events. Afterwards the audit must be clean: no claims overlap, and free time is what they leave."
     ),
     measure=_measure,

@@ -96,7 +96,7 @@ class BookingsMachine(RuleBasedStateMachine):
         asked = ModelClaim(quantity, who, self.model.now + minutes * MINUTE)
         self.hold(asked, self.event.id, self.model.seats)
 
-    @rule(first=st.integers(1, 5), nights=st.integers(1, 4), who=st.integers(0, PEOPLE - 1), minutes=MINUTES)
+    @rule(first=st.integers(6, 10), nights=st.integers(1, 4), who=st.integers(0, PEOPLE - 1), minutes=MINUTES)
     def hold_a_unit(self, first: int, nights: int, who: int, minutes: int) -> None:
         asked = ModelClaim(1, who, self.model.now + minutes * MINUTE, (first, first + nights))
         self.hold(asked, self.depot.id, self.model.periods)
@@ -178,7 +178,7 @@ class BookingsMachine(RuleBasedStateMachine):
         self.attempt(lambda tx: clock.hold(tx, self.model.now))
 
     @rule()
-    def let_days_pass(self) -> None:
+    def let_hours_pass(self) -> None:
         self.model.now += timedelta(hours=3)
         self.attempt(lambda tx: clock.hold(tx, self.model.now))
 

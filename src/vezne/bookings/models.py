@@ -42,10 +42,10 @@ class Resource:
     starts_at: datetime | None
     ends_at: datetime | None
     capacity: int
-    held: int
-    taken: int
-    going_count: int
-    status: ResourceStatus
+    held: int = 0
+    taken: int = 0
+    going_count: int = 0
+    status: ResourceStatus = "open"
     admission: Admission
     hold_seconds: int | None
     waiting_list: bool

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from vezne import catalog, identity
 from vezne.bookings import events
-from vezne.bookings.bookables import BOOKABLES
+from vezne.bookings.bookables import BOOKABLES, Bookable
 from vezne.bookings.models import Admission, Resource, Unit
 from vezne.bookings.operations.ending import end_holds
 from vezne.bookings.operations.offering import offer_seats
@@ -49,13 +49,7 @@ async def create_resource(
     Whoever acts for one payee opens that payee's. Raises KindUnknown, CapacityNeeded, CapacityByUnits, NotForPools,
     EndsBeforeItStarts, ItemUnknown, PayeeUnknown.
     """
-    bookable = BOOKABLES.get(kind)
-    if bookable is None:
-        raise KindUnknown(kind=kind, kinds=", ".join(BOOKABLES), loc=("body", "kind"))
-    if bookable.manner == "counted" and capacity is None:
-        raise CapacityNeeded(kind=kind, loc=("body", "capacity"))
-    if bookable.manner == "exclusive" and capacity is not None:
-        raise CapacityByUnits(loc=("body", "capacity"))
+    bookable = _bookable(kind, capacity)
     made = Resource(
         id=new_id(),
         kind=kind,
@@ -66,10 +60,6 @@ async def create_resource(
         starts_at=starts_at,
         ends_at=ends_at,
         capacity=capacity or 0,
-        held=0,
-        taken=0,
-        going_count=0,
-        status="open",
         admission=admission,
         hold_seconds=hold_seconds,
         waiting_list=waiting_list,
@@ -190,6 +180,17 @@ async def change_unit(tx: Tx, unit_id: UUID, *, name: str | None = None, in_serv
         await units.update_unit(tx, after)
         await tx.publish(events.UnitChanged(unit_id=unit_id, resource_id=before.resource_id, changed=changed))
     return after
+
+
+def _bookable(kind: str, capacity: int | None) -> Bookable:
+    found = BOOKABLES.get(kind)
+    if found is None:
+        raise KindUnknown(kind=kind, kinds=", ".join(BOOKABLES), loc=("body", "kind"))
+    if found.manner == "counted" and capacity is None:
+        raise CapacityNeeded(kind=kind, loc=("body", "capacity"))
+    if found.manner == "exclusive" and capacity is not None:
+        raise CapacityByUnits(loc=("body", "capacity"))
+    return found
 
 
 def _ours(tx: Tx, found: Resource | None, resource_id: UUID) -> Resource:
