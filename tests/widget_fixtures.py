@@ -1,12 +1,21 @@
 """A place that stores luggage: a tenant with storages, and guests who reserve from somebody else's web site."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
+import uvicorn
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 from tenancy_fixtures import TestTenant
 from vezne import bookings, catalog, identity, widget
@@ -15,7 +24,6 @@ from vezne.kernel.ids import public_id
 
 SITE = "https://otel.example"
 DAILY = 15_000
-GuestMaker = Callable[..., Awaitable[httpx2.Response]]
 
 
 def days(first: int = 10, length: int = 2) -> dict[str, str]:
@@ -95,3 +103,30 @@ class Depot:
         async with self.db.transaction(self.tenant.principal, read_only=True) as tx:
             found: int = await tx.connection.fetchval(f"SELECT count(*) FROM {table} WHERE tenant_id = $1", tx.tenant_id)
         return found
+
+
+@asynccontextmanager
+async def on_a_port(make: Callable[[str], FastAPI | Starlette], host: str = "127.0.0.1") -> AsyncIterator[str]:
+    """An application that knows its own address, on a free port of loopback; its address, by this name of the machine."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://{host}:{listener.getsockname()[1]}"
+        server = uvicorn.Server(uvicorn.Config(make(url), log_config=None, access_log=False))
+        task = asyncio.create_task(server._serve([listener]))  # `serve` would take the tests' signals
+        while not server.started:
+            await asyncio.sleep(0.01)
+        try:
+            yield url
+        finally:
+            server.should_exit = True
+            await task
+
+
+def shop(body: str) -> Starlette:
+    """A web site of somebody else's, with this in its one page."""
+
+    def page(_request: Request) -> Response:
+        return HTMLResponse(
+            f"<!doctype html><html lang=en><title>Otel</title><meta name=viewport content='width=device-width'>{body}"
+        )
+
+    return Starlette(routes=[Route("/", page)])

@@ -13,15 +13,16 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
-from babel.dates import format_date
+from babel.dates import format_date, format_time
 from fastapi import APIRouter
+from markupsafe import Markup
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from vezne import identity
-from vezne.kernel.body import BodyNotJson, parse_json
-from vezne.kernel.errors import RateLimited, Refusal, Unavailable
+from vezne.kernel.body import parse_json
+from vezne.kernel.errors import Refusal
 from vezne.kernel.ids import UnknownId, parse_id, public_id
 from vezne.kernel.money import Money, format_money
 from vezne.kernel.pages import LANGUAGES
@@ -29,7 +30,7 @@ from vezne.kernel.principal import Principal
 from vezne.widget import hcaptcha
 from vezne.widget.api.framing import HEADERS, FrameRoute, framed_by, framing_ours, with_hcaptcha
 from vezne.widget.api.public import shown_captcha
-from vezne.widget.api.shapes import ReservationIn
+from vezne.widget.api.shapes import ReservationIn, read_day
 from vezne.widget.api.taking import Taken, take_request
 from vezne.widget.api.visitor import (
     PAGES,
@@ -44,14 +45,30 @@ from vezne.widget.api.visitor import (
     take,
     told,
 )
-from vezne.widget.models import FURTHEST_AHEAD, DemoOfLiveTenant, NoSuchStorage, Storage, WidgetTokenInvalid
+from vezne.widget.models import (
+    FURTHEST_AHEAD,
+    ConsentMissing,
+    DayUnreadable,
+    NoSuchStorage,
+    Storage,
+    ToPay,
+    WidgetTokenInvalid,
+)
 from vezne.widget.operations import storages, tokens
 
 pages_api = APIRouter(prefix="/widget", route_class=FrameRoute, include_in_schema=False)
 
 SCRIPT: Final = Path(__file__).resolve().parents[1] / "templates" / "widget-embed.js"
-FIELDS: Final = frozenset(
-    {"checkin_date", "checkout_date", "resource_id", "name", "email", "phone", "kvkk_consent", "terms_consent", "captcha"}
+FIELDS: Final = (
+    "checkin_date",
+    "checkout_date",
+    "resource_id",
+    "name",
+    "email",
+    "phone",
+    "kvkk_consent",
+    "terms_consent",
+    "captcha",
 )
 _KEPT: Final = ("lang", "origin", "resource", "open")
 _MOST_FIELDS = 30
@@ -96,7 +113,7 @@ async def demo(request: Request, key: str = "") -> Response:
         take(VISITS, "demo", key[:200], address_of(request))
         holder = await holder_of(request, key)
         if holder.livemode:
-            raise DemoOfLiveTenant
+            raise identity.KeyUnknown
         async with edge_of(request).db.transaction(holder, read_only=True) as tx:
             tenant = await identity.tenant_of(tx)
     lang = speak(request, LANGUAGES[0] if tenant is None else tenant.settings.locale)
@@ -121,15 +138,13 @@ async def send(request: Request, key: str) -> Response:
     try:
         taken = await _take(request, visit, fields)
     except ValidationError as error:
-        return _form(request, visit, fields, _faults(visit, error), status=HTTPStatus.UNPROCESSABLE_ENTITY)
-    except BodyNotJson:
-        return _form(request, visit, {}, {_GENERAL: PAGES.text(visit.lang, "widget.form.again")}, status=HTTPStatus.BAD_REQUEST)
-    except WidgetTokenInvalid as refusal:
-        return _form(request, visit, fields, {_GENERAL: told(request, refusal)}, status=HTTPStatus.BAD_REQUEST)
-    except (RateLimited, Unavailable) as refusal:
-        return _form(request, visit, fields, {_GENERAL: told(request, refusal)}, status=refusal.status)
+        faults = _faults(visit, error) | _missing(visit, fields)
+        return _form(request, visit, fields, faults, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    except (ConsentMissing, DayUnreadable) as refusal:
+        return _form(request, visit, fields, _missing(visit, fields), status=refusal.status)
     except Refusal as refusal:
-        return _form(request, visit, fields, {_field(refusal.loc): told(request, refusal)}, status=refusal.status)
+        status = HTTPStatus.BAD_REQUEST if isinstance(refusal, WidgetTokenInvalid) else refusal.status
+        return _form(request, visit, fields, {_field(refusal.loc): told(request, refusal)}, status=status)
     return _done(request, visit, taken)
 
 
@@ -198,6 +213,18 @@ def _faults(visit: Visit, error: ValidationError) -> dict[str, str]:
     return {name: PAGES.text(visit.lang, f"widget.error.{name}" if name else "widget.form.again") for name in fields}
 
 
+def _missing(visit: Visit, fields: Mapping[str, str]) -> dict[str, str]:
+    """The days and consents that are not given: told together with whatever else is wrong."""
+    wrong = []
+    for name in ("checkin_date", "checkout_date"):
+        try:
+            read_day(fields.get(name, ""), name)
+        except DayUnreadable:
+            wrong.append(name)
+    wrong += [name for name in ("kvkk_consent", "terms_consent") if name not in fields]
+    return {name: PAGES.text(visit.lang, f"widget.error.{name}") for name in wrong}
+
+
 def _form(
     request: Request, visit: Visit, values: Mapping[str, str], errors: Mapping[str, str], *, status: int = HTTPStatus.OK
 ) -> Response:
@@ -219,7 +246,7 @@ def _form(
         test_mode=not visit.tenant.livemode,
         visit=visit,
         values=values,
-        errors=errors,
+        errors={name: errors[name] for name in (_GENERAL, *FIELDS) if name in errors},
         token=token,
         captcha=captcha,
         challenge=None if captcha.challenge is None else json.dumps(captcha.challenge),
@@ -251,10 +278,22 @@ def _done(request: Request, visit: Visit, taken: Taken) -> Response:
         amount=Money(to_pay.amount_minor, to_pay.currency) if to_pay.currency else None,
         new_tab=request.query_params.get("open") == "tab",
         again=_action(request, visit.key),
+        until=_until(visit, to_pay),
         day=lambda day: format_date(day, "long", locale=visit.lang),
         public=_public,
     )
     return framed_by(page, visit.settings.widget_origins)
+
+
+def _until(visit: Visit, to_pay: ToPay) -> Markup:
+    """Until when the unit is held: an hour and minute, with its day when that is not today."""
+    if to_pay.expires_at is None:
+        return Markup()
+    end = to_pay.expires_at.astimezone(visit.settings.zone)
+    text = format_time(end, "short", locale=visit.lang, tzinfo=visit.settings.zone)
+    if end.date() != visit.today:
+        text = f"{format_date(end.date(), 'long', locale=visit.lang)} {text}"
+    return Markup('<time datetime="{}">{}</time>').format(end.isoformat(), text)
 
 
 def _public(id_: UUID, prefix: str = "rsc") -> str:

@@ -51,9 +51,13 @@
       const frame = document.createElement("iframe");
       frame.title = this.words.title;
       frame.referrerPolicy = "origin";
-      Object.assign(frame.style, { display: "block", width: "100%", height: "640px", border: "0", colorScheme: "normal" });
+      Object.assign(frame.style, {
+        boxSizing: "border-box", display: "block", width: "100%", maxWidth: "46rem", height: "640px", margin: "0 auto",
+        border: "1px solid rgb(128 128 128 / 35%)", borderRadius: "16px", colorScheme: "normal",
+      });
       frame.src = page.href;
       this.frame = frame;
+      this.shown = false;
       this.replaceChildren(frame);
       this.timer = setTimeout(() => this.failed(), PATIENCE);
     }
@@ -65,9 +69,10 @@
       if (!said || typeof said !== "object") return;
       if (said.vezne === "ready") {
         clearTimeout(this.timer);
-        this.tell("vezne-ready", {});
+        if (!this.shown) this.tell("vezne-ready", {});
+        this.shown = true;
       } else if (said.vezne === "height" && said.height > 0) {
-        this.frame.style.height = `${Math.min(Math.ceil(said.height), TALLEST)}px`;
+        this.frame.style.height = `${Math.min(Math.ceil(said.height) + 2, TALLEST)}px`;
       } else if (said.vezne === "reserved") {
         this.reserved(said);
       }

@@ -18,6 +18,7 @@
   const { reserved, status, pay } = document.body.dataset;
   if (reserved) tell({ vezne: "reserved", id: reserved, status, payment_url: pay || null });
 
+  document.querySelector("[data-no-script]")?.remove();
   const form = document.getElementById("reserve");
   if (!form) return;
 
