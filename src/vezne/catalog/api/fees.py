@@ -104,7 +104,7 @@ async def get_fee_rules(page: PageQuery, tx: TxDep) -> Page[FeeRuleOut]:
 
 @api.get("/{fee_rule_id}", dependencies=[requires("catalog.read")], responses=refusals(FeeRuleUnknown))
 async def get_fee_rule(
-    fee_rule_id: FeeRuleId, tx: TxDep, version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
+    fee_rule_id: FeeRuleId, tx: TxDep, version: Annotated[int | None, Query(ge=1, le=1_000_000_000)] = None
 ) -> FeeRuleOut:
     """A fee rule in the version that holds now, or in the one asked for."""
     return _rule(await fees.fee_rule(tx, fee_rule_id, version))

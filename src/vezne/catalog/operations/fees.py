@@ -56,7 +56,8 @@ async def fee_rule(tx: Tx, rule_id: UUID, version: int | None = None) -> FeeRule
     """
     held = await queries.select_fee_rules(tx, at=tx.now, rule_id=rule_id, payee_id=tx.principal.payee_id, before=None, limit=1)
     if held and version is not None:
-        held = [each for each in await queries.select_versions(tx, rule_id) if each.version == version]
+        found = await queries.select_versions(tx, rule_id, before=version + 1, limit=1)
+        held = [each for each in found if each.version == version]
     if not held:
         raise FeeRuleUnknown(fee_rule_id=public_id("fee", rule_id))
     return held[0]
