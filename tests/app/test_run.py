@@ -7,6 +7,8 @@ import psutil
 import pytest
 
 from running import Running, running, vezne, wait_for
+from vezne.app.cli_demo import StoryName
+from vezne.app.demos import STORIES
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("deployment")]
 
@@ -30,8 +32,27 @@ def test_the_demo_tells_the_whole_story(deployment: Running) -> None:
     told = vezne(deployment.folder, "demo", "--json")
     assert told.returncode == 0, told.stderr
     steps = json.loads(told.stdout)["steps"]
-    assert [step["balance_minor"] for step in steps if "balance_minor" in step] == [0, 10000, 5450, 6500]
+    balances = [step["balance_minor"] for step in steps if "balance_minor" in step]
+    assert balances == [0, 10000, 5450, 6500, 3500, 2300, 2300]
     assert steps[-1]["findings"] == []
+
+
+@pytest.mark.parametrize("story", ["tickets", "storage"])
+def test_the_stories_of_tickets_and_storage_play_twice_and_leave_the_settings_as_they_were(
+    deployment: Running, story: str
+) -> None:
+    tenant = f"{deployment.url}/v1/tenant"
+    before = httpx2.get(tenant, headers=deployment.headers).json()["settings"]
+    for _ in range(2):
+        told = vezne(deployment.folder, "demo", story, "--json")
+        assert told.returncode == 0, told.stderr
+        assert json.loads(told.stdout)["steps"][-1]["findings"] == []
+    assert httpx2.get(tenant, headers=deployment.headers).json()["settings"] == before
+
+
+@pytest.mark.unit
+def test_every_story_can_be_asked_for_by_name() -> None:
+    assert {name.value for name in StoryName} == STORIES.keys()
 
 
 def test_each_killed_process_is_back_and_the_story_still_holds(deployment: Running) -> None:
