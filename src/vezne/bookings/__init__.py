@@ -37,7 +37,7 @@ from vezne.bookings.operations.checking import audit
 from vezne.bookings.operations.checking_in import CheckedIn, check_in, check_ins_page
 from vezne.bookings.operations.consuming import consume
 from vezne.bookings.operations.ending import expire_due, release
-from vezne.bookings.operations.holding import extend, hold
+from vezne.bookings.operations.holding import assign, extend, hold
 from vezne.bookings.operations.offering import held_until
 from vezne.bookings.operations.resources import (
     add_units,
@@ -62,6 +62,8 @@ from vezne.bookings.periods import period_of_days, units_of_price
 from vezne.bookings.refusals import (
     AdmissionNeeded,
     AlreadyCheckedIn,
+    ClaimEnded,
+    ClaimTaken,
     ClaimUnknown,
     DatesBackwards,
     DatesPast,
@@ -92,10 +94,12 @@ __all__ = [
     "Claim",
     "ClaimCancelled",
     "ClaimConsumed",
+    "ClaimEnded",
     "ClaimExtended",
     "ClaimHeld",
     "ClaimLapsed",
     "ClaimReleased",
+    "ClaimTaken",
     "ClaimUnknown",
     "DatesBackwards",
     "DatesPast",
@@ -123,6 +127,7 @@ __all__ = [
     "accept",
     "add_units",
     "approve",
+    "assign",
     "attendance_page",
     "attendee",
     "attendees_page",

@@ -121,8 +121,12 @@ class ClaimOfOrder(Conflict):
     """The claim {claim_id} belongs to an order: cancel or refund the order."""
 
 
-class ClaimNotBooked(Conflict):
-    """The claim {claim_id} is {status}; nothing of it can be cancelled."""
+class ClaimTaken(Conflict):
+    """The claim {claim_id} belongs to another order."""
+
+
+class ClaimEnded(Conflict):
+    """The claim {claim_id} is {status}; it is not held any more."""
 
 
 class TicketsNotOfClaim(Invalid):

@@ -11,7 +11,7 @@ from vezne.bookings import events
 from vezne.bookings.models import Attendee, Claim, Resource, Ticket
 from vezne.bookings.operations.holding import room_for, take_unit
 from vezne.bookings.queries import attendees, claims, resources, tickets, units, waiting
-from vezne.bookings.refusals import ClaimUnknown, NoUnitFree, ResourceClosed, ResourceUnknown, SoldOut
+from vezne.bookings.refusals import ClaimTaken, ClaimUnknown, NoUnitFree, ResourceClosed, ResourceUnknown, SoldOut
 from vezne.kernel.db import Tx
 from vezne.kernel.ids import new_id, public_id
 
@@ -20,12 +20,15 @@ async def consume(tx: Tx, claim_id: UUID, *, order_id: UUID | None) -> list[Tick
     """Book what was held, and answer its tickets. Again: the same tickets.
 
     A claim that has lapsed, was released or cancelled takes the same seats once more, or its unit, or another one of the pool.
-    Raises ClaimUnknown, SoldOut or NoUnitFree when they are not to be had, ResourceClosed when the resource was cancelled.
+    Raises ClaimUnknown, SoldOut or NoUnitFree when they are not to be had, ResourceClosed when the resource was cancelled,
+    ClaimTaken when another order has booked it.
     """
     claim = await claims.lock_claim(tx, claim_id)
     if claim is None:
         raise ClaimUnknown(claim_id=public_id("clm", claim_id))
     if claim.status == "consumed":
+        if claim.order_id != order_id:
+            raise ClaimTaken(claim_id=public_id("clm", claim_id))
         return await tickets.select_of_claims(tx, [claim_id], valid=True)
     resource = await resources.select_resource(tx, claim.resource_id)
     if resource is None:
