@@ -1,6 +1,7 @@
 """What a tenant may have, made over the API: one of everything that has an id."""
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -80,6 +81,22 @@ class Caller:
         refund = await self.make(f"/v1/payments/{session['payment_id']}/refunds", {})
         return str(refund["id"])
 
+    async def asked_by_a_guest(self) -> str:
+        """A reservation of the widget that waits, as all is taken."""
+        begun = await self.http.get("/v1/widget/init", params={"key": self.tenant.publishable_key})
+        token = begun.raise_for_status().json()["access_token"]
+        wish = {
+            "guest": {"name": "Ada", "email": "ada@example.org"},
+            "checkin_date": (date.today() + timedelta(days=5)).isoformat(),  # noqa: DTZ011 - the guest's own calendar
+            "checkout_date": (date.today() + timedelta(days=7)).isoformat(),  # noqa: DTZ011 - as above
+            "quantity": 20,
+            "kvkk_consent": True,
+            "terms_consent": True,
+        }
+        answer = await self.http.post("/v1/widget/reservations", json=wish, headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == 409, answer.text
+        return str((await self.see("/v1/widget-reservations"))["data"][0]["id"])
+
     async def belongings(self) -> Belongings:
         """One of everything."""
         wallet = await self.wallet(10_000)
@@ -111,6 +128,7 @@ class Caller:
             "tkt": booked["tickets"][0]["id"],
             "atd": coming["id"],
             "wtg": waiting["id"],
+            "wrs": await self.asked_by_a_guest(),
             "stf": staff["id"],
             "cus": customer,
             "wal": wallet,

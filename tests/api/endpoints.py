@@ -29,6 +29,8 @@ PATH_PREFIXES = {
     "ticket_id": "tkt",
     "attendee_id": "atd",
     "waiting_id": "wtg",
+    "reservation_id": "wrs",
+    "intent_id": "pay",
 }
 """What a path parameter names. A parameter that is not here makes the tests fail: say what it names, and make one."""
 
@@ -63,7 +65,12 @@ class Endpoint:
     @property
     def is_secured(self) -> bool:
         """Whether a key is asked for."""
-        return bool(self.operation.get("security"))
+        return any("key" in each for each in self.operation.get("security", []))
+
+    @property
+    def needs_query(self) -> bool:
+        """Whether something must be said after the path's question mark."""
+        return any(each["in"] == "query" and each.get("required") for each in self.operation.get("parameters", []))
 
     @property
     def body_schema(self) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ they name. Send your secret key as a bearer token; send an `Idempotency-Key` wit
 same answer. Lists are pages: pass `next` as `after`. Every refusal is a `Problem`, whose `code` is stable.
 """
 SECURITY = {"type": "http", "scheme": "bearer", "description": "An API key: `vz_sk_…` (secret), `vz_rk_…` (restricted)."}
+WIDGET_TOKEN = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "What `/v1/widget/init` gives."}
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -36,7 +37,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         servers=[{"url": app.state.settings.public_url or "/"}],
     )
     components = described.setdefault("components", {})
-    components["securitySchemes"] = {"key": SECURITY}
+    components["securitySchemes"] = {"key": SECURITY, "widget_token": WIDGET_TOKEN}
     documented = {path for _, path in DOCUMENTED}
     for path, operations in described["paths"].items():
         if path.startswith("/v1/") or path in documented:

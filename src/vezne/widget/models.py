@@ -77,6 +77,10 @@ class NoSuchStorage(NotFound):
     """There is no storage {resource_id}."""
 
 
+class AskedOtherwise(Invalid):
+    """This was asked for before, and otherwise."""
+
+
 class ReservationUnknown(NotFound):
     """There is no widget reservation {reservation_id}."""
 

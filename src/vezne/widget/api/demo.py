@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from vezne import identity, payments
+from vezne.kernel.body import BodyNotJson, BodyTooLarge
 from vezne.kernel.db import Busy, DatabaseUnavailable
-from vezne.kernel.errors import RateLimited, Unauthenticated
+from vezne.kernel.errors import Invalid, NotFound, RateLimited, Unauthenticated
 from vezne.kernel.http import StrictRequest, TxDep, refusals, requires, router
 from vezne.kernel.principal import PermissionMissing, Principal
 from vezne.widget.api.public import shown_taken
@@ -62,7 +63,9 @@ api = APIRouter(
     prefix="/v1/demo",
     tags=["widget"],
     route_class=StaffRoute,
-    responses=refusals(Unauthenticated, PermissionMissing, RateLimited, Busy, DatabaseUnavailable),
+    responses=refusals(
+        BodyNotJson, Unauthenticated, PermissionMissing, NotFound, BodyTooLarge, Invalid, RateLimited, Busy, DatabaseUnavailable
+    ),
 )
 
 
@@ -119,7 +122,7 @@ async def convert_widget_reservation(request: Request, reservation_id: Reservati
 )
 async def simulate_payment(
     request: Request,
-    intent_id: Annotated[str, Path(max_length=200, description="`payment_intent_id`: a demo session, or the payment's id")],
+    intent_id: Annotated[str, Path(description="`payment_intent_id`: a demo session, or the payment's id")],
     asked: SimulationIn,
 ) -> SimulatedOut:
     """Play the end of a demo payment, as the demo's page would. The same again: nothing changes. Of test tenants only."""

@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from vezne import identity
 from vezne.kernel import idempotency
+from vezne.kernel.body import BodyNotJson, BodyTooLarge
 from vezne.kernel.db import Busy, DatabaseUnavailable
-from vezne.kernel.errors import Malformed, RateLimited
+from vezne.kernel.errors import Invalid, NotFound, RateLimited
 from vezne.kernel.http import refusals
 from vezne.kernel.ids import UnknownId, parse_id
 from vezne.kernel.principal import Principal
@@ -35,6 +36,7 @@ from vezne.widget.api.visitor import (
 )
 from vezne.widget.models import (
     TOKEN_LIFE,
+    AskedOtherwise,
     CaptchaMissing,
     CaptchaUnavailable,
     CaptchaWrong,
@@ -58,7 +60,9 @@ api = APIRouter(
     prefix="/v1/widget",
     tags=["widget"],
     route_class=PublicRoute,
-    responses=refusals(Malformed, OriginNotAllowed, RateLimited, WidgetTooFast, Busy, DatabaseUnavailable),
+    responses=refusals(
+        BodyNotJson, OriginNotAllowed, NotFound, BodyTooLarge, Invalid, RateLimited, WidgetTooFast, Busy, DatabaseUnavailable
+    ),
 )
 OPEN: dict[str, Any] = {"security": []}
 BY_TOKEN: dict[str, Any] = {"security": [{"widget_token": []}]}
@@ -116,6 +120,7 @@ async def get_captcha(request: Request) -> CaptchaOut:
     openapi_extra=BY_TOKEN,
     responses=refusals(
         WidgetTokenInvalid,
+        idempotency.IdempotencyKeyMalformed,
         ConsentMissing,
         DayUnreadable,
         StayBackwards,
@@ -145,7 +150,10 @@ async def reserve(request: Request, response: Response, asked: ReservationIn) ->
     lang = speak(request, settings.locale, asked.locale)
     admit(request, settings)
     key = idempotency.key_of(request)
-    taken = await take_request(request, guest, token, asked.asked(lang), captcha=asked.captcha, key=key)
+    try:
+        taken = await take_request(request, guest, token, asked.asked(lang), captcha=asked.captcha, key=key)
+    except AskedOtherwise:
+        raise idempotency.IdempotencyKeyReused(loc=("header", idempotency.HEADER)) from None
     if taken.again and key is not None:
         response.headers[idempotency.REPLAYED] = "true"
     return shown_taken(taken)

@@ -5,12 +5,12 @@ from uuid import UUID
 
 from vezne import bookings, catalog, identity, orders
 from vezne.kernel.db import Tx
-from vezne.kernel.idempotency import IdempotencyKeyReused
 from vezne.kernel.ids import new_id, public_id
 from vezne.widget import queries
 from vezne.widget.events import ReservationAsked, ReservationCancelled, ReservationConverted
 from vezne.widget.models import (
     Asked,
+    AskedOtherwise,
     Consent,
     ConsentKind,
     Guest,
@@ -32,7 +32,7 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 
 
 async def asked_before(tx: Tx, token: Token, asked: Asked, key: str | None) -> Reservation | None:
-    """The reservation this request made when it came before. Raises IdempotencyKeyReused when its key came with another one."""
+    """The reservation this request made when it came before. Raises AskedOtherwise when its key came with another one."""
     return _same(await queries.select_by_fingerprint(tx, asked.fingerprint(token, key)), asked)
 
 
@@ -46,7 +46,7 @@ async def check(tx: Tx, asked: Asked) -> None:
 async def ask(tx: Tx, token: Token, asked: Asked, key: str | None) -> tuple[Reservation, bool]:
     """Keep what a guest asks for, and what they consented to; True. The same request again: what it made, and False.
 
-    Raises what `check` does, NoSuchStorage, IdempotencyKeyReused.
+    Raises what `check` does, NoSuchStorage, AskedOtherwise.
     """
     await check(tx, asked)
     texts = await identity.settings_of(tx)
@@ -92,7 +92,7 @@ def _new(tx: Tx, token: Token, asked: Asked, key: str | None, *, payee_id: UUID 
 
 def _same(before: Reservation | None, asked: Asked) -> Reservation | None:
     if before is not None and before.request_hash != asked.request_hash:
-        raise IdempotencyKeyReused(loc=("header", "Idempotency-Key"))
+        raise AskedOtherwise
     return before
 
 
