@@ -109,6 +109,8 @@ class Tx:
     _jobs: list[jobs.JobCall] = field(default_factory=list)
     turn: int = field(default_factory=_turns.__next__)
     """Which of its process's transactions this is: what may be spread over many rows is spread by it."""
+    remembered: dict[str, Any] = field(default_factory=dict)
+    """What was read once and is asked for again and again; whoever changes it forgets it."""
 
     @property
     def tenant_id(self) -> int:
@@ -164,6 +166,7 @@ class Tx:
         except BaseException:
             del self._events[events:]
             del self._jobs[calls:]
+            self.remembered.clear()
             raise
 
     async def enqueue(

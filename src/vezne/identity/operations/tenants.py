@@ -16,6 +16,7 @@ from vezne.kernel.errors import Invalid
 from vezne.kernel.ids import new_id
 from vezne.kernel.principal import Principal
 
+_TENANT = "tenant"
 _SLUG = re.compile(r"[a-z][a-z0-9-]{1,62}", re.ASCII)
 
 
@@ -80,8 +81,11 @@ async def is_widget_origin(db: Database, origin: str) -> bool:
 
 
 async def tenant_of(tx: Tx) -> Tenant:
-    """The transaction's tenant. Raises TenantNotFound."""
-    return _there(await queries.select_tenant(tx), tx)
+    """The transaction's tenant, read once in it. Raises TenantNotFound."""
+    found: Tenant | None = tx.remembered.get(_TENANT)
+    if found is None:
+        found = tx.remembered[_TENANT] = _there(await queries.select_tenant(tx), tx)
+    return found
 
 
 async def settings_of(tx: Tx) -> TenantSettings:
@@ -107,6 +111,7 @@ async def change_tenant(tx: Tx, *, name: str | None = None, settings: dict[str, 
     changed = sorted(key for key, value in after.items() if before[key] != value)
     if changed:
         await queries.update_tenant(tx, name or tenant.name, chosen)
+        tx.remembered.pop(_TENANT, None)
         await tx.publish(TenantChanged(tenant_id=tenant.id, changed=changed))
     return await tenant_of(tx)
 
