@@ -3,7 +3,7 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,6 +21,7 @@ _TOKEN = re.compile(r"(cks_[0-9a-z]{26})_([0-9a-f]{1,15})_[A-Za-z0-9_-]{32}", re
 _WEB_ADDRESS = re.compile(r"https?://[!-~]+", re.ASCII)
 _REASONS = frozenset({"insufficient_funds", "expired_card", "incorrect_cvc", "processing_error", "authentication_failed"})
 _NAMED_KINDS = frozenset({"top_up"})
+_NAMED_PROVIDERS = frozenset({"simulated", "payu", "magicpay", "cash", "bank_transfer"})
 
 
 class CheckoutTokenUnknown(NotFound):
@@ -42,6 +43,7 @@ class State(StrEnum):
     PROCESSING = "processing"
     REVIEW = "review"
     PAID = "paid"
+    RETURNED = "returned"
     FAILED = "failed"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
@@ -80,8 +82,8 @@ class Told:
     def state(self, now: datetime) -> State:
         """Where the checkout stands at `now`."""
         end = _ENDS.get(self.payment.status)
-        if end is not None:
-            return end
+        if end is not None:  # an order that is not paid all the same: its money came when what was ordered was gone
+            return State.RETURNED if end is State.PAID and self.order.paid_at is None else end
         if self.payment.flag is not None:
             return State.REVIEW
         if self.payment.status is payments.PaymentStatus.PROCESSING:
@@ -108,6 +110,24 @@ class ShownLine:
         return self.kind in _NAMED_KINDS
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A provider that the customer may choose."""
+
+    name: str
+    is_chosen: bool
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the page has a name of its own for it, in the reader's language."""
+        return self.name in _NAMED_PROVIDERS
+
+    @property
+    def title(self) -> str:
+        """Its name in every language, where the page has none of its own."""
+        return self.name.replace("_", " ").capitalize()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
     """What a page shows; nothing in it is secret from the address's holder."""
@@ -126,11 +146,18 @@ class Checkout:
     payment: str
     payment_id: UUID
     provider: str
+    providers: Sequence[str]
+    stored: Money | None
     reason: str
     expires_at: datetime
     seconds_left: int
     paid_at: datetime | None
     return_url: str | None
+
+    def choices(self, served: Container[str]) -> list[Choice]:
+        """Among whom the customer may choose, of those whom this deployment has; none when there is one."""
+        offered = [name for name in self.providers if name in served]
+        return [Choice(name, name == self.provider) for name in offered] if len(offered) > 1 else []
 
     @property
     def initial(self) -> str:

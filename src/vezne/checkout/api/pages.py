@@ -1,8 +1,9 @@
 """The customer's pages. Every step is a plain form answered by a redirect; a small script only improves them."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from http import HTTPStatus
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time
@@ -14,12 +15,14 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from vezne.checkout.api.visitor import HEADERS, PAGES, RETURNS, STARTS, PageRoute, locale_for, take, visitor
 from vezne.checkout.models import PAYABLE, Checkout, State
 from vezne.checkout.operations import paying
+from vezne.kernel.body import read_body
 from vezne.kernel.http import Edge
 from vezne.kernel.pages import LANGUAGES, language_of
 from vezne.payments import Gateways, ProviderUnavailable, ProviderUnknown
 
 pages_api = APIRouter(prefix="/checkout/{token}", route_class=PageRoute, include_in_schema=False)
 
+_LARGEST_FORM, _MOST_FIELDS = 2_000, 10
 _WAITS = frozenset({State.PROCESSING, State.REVIEW})
 
 
@@ -48,7 +51,8 @@ async def pay(request: Request, token: str) -> Response:
     lang = language_of(request, locale_for(request, view.locale, view.default_locale))
     back = f"{gateways.public_url}{_link(request, token, '/return')}"
     try:
-        there = await paying.pay(db, gateways, principal, token, return_url=back, locale=lang)
+        chosen = await _chosen_provider(request)
+        there = await paying.pay(db, gateways, principal, token, return_url=back, locale=lang, provider=chosen)
     except (ProviderUnavailable, ProviderUnknown):
         return _show(request, token, view, "unreachable", status=HTTPStatus.SERVICE_UNAVAILABLE, retry_after="5")
     return _onward(there or _link(request, token))
@@ -87,6 +91,16 @@ async def back_to_the_page(request: Request, token: str) -> Response:
     return _onward(_link(request, token))
 
 
+async def _chosen_provider(request: Request) -> str | None:
+    """Whom the form names, if it names anybody."""
+    raw = await read_body(request, _LARGEST_FORM)
+    try:
+        pairs = parse_qsl(raw.decode(), max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return None
+    return dict(pairs).get("provider")
+
+
 def _edge(request: Request) -> Edge:
     edge: Edge = request.app.state.edge
     return edge
@@ -121,7 +135,8 @@ def _show(
         f"checkout/{template}.html",
         status=status,
         locale=locale,
-        form_targets=_page_origins(_gateways(request), view.provider),
+        form_targets=_page_origins(_gateways(request), view.providers),
+        choices=view.choices(_gateways(request).providers),
         headers=HEADERS if retry_after is None else {**HEADERS, "Retry-After": retry_after},
         test_mode=view.test_mode,
         view=view,
@@ -152,8 +167,7 @@ def _until(view: Checkout, lang: str) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(end.isoformat(), text)
 
 
-def _page_origins(gateways: Gateways, provider: str) -> tuple[str, ...]:
-    try:
-        return gateways.provider(provider).page_origins
-    except ProviderUnknown:
-        return ()
+def _page_origins(gateways: Gateways, providers: Sequence[str]) -> tuple[str, ...]:
+    """Where the forms of this page may lead: to whoever may be chosen."""
+    served = [gateways.providers[name] for name in providers if name in gateways.providers]
+    return tuple(dict.fromkeys(origin for provider in served for origin in provider.page_origins))

@@ -10,6 +10,14 @@ from vezne.kernel.ids import public_id
 from vezne.kernel.money import Money
 from vezne.kernel.principal import Principal
 
+_NOT_NOW = (
+    payments.PaymentNotOpen,
+    payments.PaymentInFlight,
+    payments.PaymentUnderReview,
+    payments.ProviderNotOffered,
+    payments.ProviderRefused,
+)
+
 
 async def look(db: Database, principal: Principal, token: str) -> Checkout:
     """The checkout as it stands now. Changes nothing. Raises CheckoutTokenUnknown, LinkOver."""
@@ -18,11 +26,20 @@ async def look(db: Database, principal: Principal, token: str) -> Checkout:
 
 
 async def pay(
-    db: Database, gateways: payments.Gateways, principal: Principal, token: str, *, return_url: str, locale: str
+    db: Database,
+    gateways: payments.Gateways,
+    principal: Principal,
+    token: str,
+    *,
+    return_url: str,
+    locale: str,
+    provider: str | None = None,
 ) -> str | None:
-    """Where the customer pays, or None when the checkout cannot be paid now.
+    """Where the customer pays, at `provider` if one was chosen, or None when the checkout cannot be paid now.
 
-    Again, from another tab or a second click: the same attempt's address. After a decline: the next attempt, at the same price.
+    Again, from another tab or a second click: the same attempt's address. After a decline, or when another provider was chosen:
+    the next attempt, at the same price.
+
     Raises CheckoutTokenUnknown, LinkOver, ProviderUnavailable (nothing was charged; call again).
     """
     async with db.transaction(principal, read_only=True) as tx:
@@ -30,8 +47,10 @@ async def pay(
         if told.state(tx.now) not in PAYABLE:
             return None
     try:
-        started = await payments.start_attempt(db, gateways, principal, told.payment.id, return_url=return_url, locale=locale)
-    except (payments.PaymentNotOpen, payments.PaymentInFlight, payments.PaymentUnderReview, payments.ProviderRefused):
+        started = await payments.start_attempt(
+            db, gateways, principal, told.payment.id, return_url=return_url, locale=locale, provider=provider
+        )
+    except _NOT_NOW:
         return None
     return started.redirect_url
 
@@ -69,6 +88,8 @@ async def _shown(tx: Tx, told: Told) -> Checkout:
     payment, state = told.payment, told.state(tx.now)
     expires_at = min(told.session.expires_at, payment.expires_at)
     failed = [attempt for attempt in told.attempts if attempt.status is payments.AttemptStatus.FAILED]
+    first = payment.provider or tenant.settings.payment_provider
+    chosen = told.attempts[-1].provider if told.attempts else first
     return Checkout(
         merchant=tenant.name,
         test_mode=not tenant.livemode,
@@ -83,13 +104,21 @@ async def _shown(tx: Tx, told: Told) -> Checkout:
         order=public_id("ord", told.order.id),
         payment=public_id("pay", payment.id),
         payment_id=payment.id,
-        provider=tenant.settings.payment_provider,
+        provider=chosen,
+        providers=list(dict.fromkeys([first, tenant.settings.payment_provider, *tenant.settings.other_providers])),
+        stored=_stored(told),
         reason=reason_of(failed[-1].failure_code if failed else None),
         expires_at=expires_at,
         seconds_left=max(0, int((expires_at - tx.now).total_seconds())),
         paid_at=payment.succeeded_at,
         return_url=web_address(told.order.return_url),
     )
+
+
+def _stored(told: Told) -> Money | None:
+    """What wallets and coins pay of the order, beside its payment."""
+    paid = told.order.total_minor - told.payment.amount_minor
+    return Money(paid, told.payment.currency) if paid else None
 
 
 def _mark(state: State, told: Told) -> str:

@@ -146,7 +146,8 @@ async def _with_attempt(request: Request, response: Response) -> Response:
         shown = shown_ticket_order(await ticket_orders.ticket_order(tx, order_id), checkout_url=told["checkout_url"])
     if started is not None:
         shown.redirect_url = started.redirect_url
-        shown.payu = started.form and FormOut(action=started.form.action, fields=dict(started.form.fields))
+        form = started.form
+        shown.payu = None if form is None else FormOut(action=form.action, fields=dict(form.fields))
     headers = {REPLAYED: "true"} if replayed else {}
     return JSONResponse(shown.model_dump(mode="json"), _CREATED, headers)
 
