@@ -18,7 +18,7 @@ from vezne.sandbox.models import OPEN, Status
 from vezne.sandbox.refusals import Refused
 from vezne.sandbox.requests import LARGEST_BODY, Capture, NewPayment, NewRefund, Nothing, Play, fingerprint, read_body
 from vezne.sandbox.settings import SandboxSettings
-from vezne.sandbox.skins import Skin
+from vezne.sandbox.skins import Asked, Skin
 from vezne.sandbox.store import Store, Tx
 
 B = TypeVar("B", bound=BaseModel)
@@ -72,9 +72,12 @@ async def read_limited(request: Request, limit: int) -> bytes:
     return bytes(raw)
 
 
-def _authenticate(request: Request, raw: bytes = b"") -> None:
-    store = _store(request)
-    store.skin.authenticate(request, raw, request.app.state.settings, store.clock())
+def authenticate(request: Request, raw: bytes = b"") -> None:
+    """Raise Refused unless the request with this body is the merchant's, as its store's provider has it."""
+    store, query = _store(request), request.scope["query_string"]
+    path = request.scope.get("raw_path") or request.url.path.encode()
+    asked = Asked(request.method, path + (b"?" + query if query else b""), request.headers, raw)
+    store.skin.authenticate(asked, request.app.state.settings, store.clock())
 
 
 def _idempotency_key(request: Request) -> str | None:
@@ -87,7 +90,7 @@ def _idempotency_key(request: Request) -> str | None:
 async def _perform(request: Request, operation: str, model: type[B], action: Action[B]) -> Response:
     """Answer a POST: the same Idempotency-Key and content again get the same answer, refusals included."""
     raw = await read_limited(request, LARGEST_BODY)
-    _authenticate(request, raw)
+    authenticate(request, raw)
     key = _idempotency_key(request)
     body = read_body(model, raw)
     mark = fingerprint(request.method, request.url.path, body=body.model_dump())
@@ -144,7 +147,7 @@ async def send(answer: Answer) -> Response:
 
 async def _look(request: Request, operation: str, question: Callable[[Tx], Mapping[str, object]]) -> Response:
     """Answer a GET."""
-    _authenticate(request)
+    authenticate(request)
     return await send(await _store(request).transact(lambda tx: spoil(tx, operation, Answer(200, question(tx)))))
 
 

@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
-from starlette.requests import Request
-
 from vezne.sandbox.models import Payment, Refund, Status, shown_payment, shown_refund
 from vezne.sandbox.refusals import Refused
 from vezne.sandbox.settings import LIVE_MARK, SandboxSettings
@@ -18,6 +16,17 @@ TOLERANCE = timedelta(minutes=5)
 """How far a signed request's time may lie from ours, either way."""
 _UNAUTHENTICATED = 401
 _LONGEST_STAMP = 11  # digits: until the year 5138
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it came: what authenticates it is in here. Names of headers are in small letters."""
+
+    method: str
+    target: bytes
+    """Path and query, as they were sent."""
+    headers: Mapping[str, str]
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +46,8 @@ class Skin:
     """What names of payments, refunds and events begin with."""
     show_payment: Callable[[Payment], dict[str, object]]
     show_refund: Callable[[Refund], dict[str, object]]
-    authenticate: Callable[[Request, bytes, SandboxSettings, datetime], None]
-    """Raises Refused unless the request with this body is the merchant's."""
+    authenticate: Callable[[Asked, SandboxSettings, datetime], None]
+    """Raises Refused unless the request is the merchant's."""
     database: Callable[[SandboxSettings], Path]
     webhook_secret: Callable[[SandboxSettings], str]
 
@@ -57,8 +66,8 @@ def _refuse_live(key: str) -> None:
         raise Refused(_UNAUTHENTICATED, "live_key_refused", "This is a test gateway; a live key must never be sent to it.")
 
 
-def _by_bearer_key(request: Request, _raw: bytes, settings: SandboxSettings, _now: datetime) -> None:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+def _by_bearer_key(asked: Asked, settings: SandboxSettings, _now: datetime) -> None:
+    scheme, _, key = asked.headers.get("authorization", "").partition(" ")
     _refuse_live(key)
     if scheme.lower() != "bearer" or not hmac.compare_digest(key.strip().encode(), settings.api_key.encode()):
         raise Refused(
@@ -66,22 +75,20 @@ def _by_bearer_key(request: Request, _raw: bytes, settings: SandboxSettings, _no
         )
 
 
-def _by_signature(request: Request, raw: bytes, settings: SandboxSettings, now: datetime) -> None:
+def _by_signature(asked: Asked, settings: SandboxSettings, now: datetime) -> None:
     key, secret = settings.magic_pay_api_key or "", settings.magic_pay_secret or ""
-    offered = request.headers.get("magicpay-api-key", "")
+    offered = asked.headers.get("magicpay-api-key", "")
     _refuse_live(offered)
     if not key or not hmac.compare_digest(offered.encode(), key.encode()):
         raise Refused(_UNAUTHENTICATED, "unauthenticated", "Send the merchant's API key as 'MagicPay-Api-Key'.")
-    stamp = request.headers.get("magicpay-timestamp", "")
+    stamp = asked.headers.get("magicpay-timestamp", "")
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= _LONGEST_STAMP):
         raise Refused(_UNAUTHENTICATED, "signature_invalid", "MagicPay-Timestamp must be the time in seconds since 1970.")
     if abs(int(now.timestamp()) - int(stamp)) > TOLERANCE.total_seconds():
         raise Refused(_UNAUTHENTICATED, "signature_expired", "MagicPay-Timestamp is too far from the present time.")
-    query = request.scope.get("query_string", b"")
-    target = request.scope.get("raw_path", request.url.path.encode()) + (b"?" + query if query else b"")
-    message = b"\n".join((request.method.encode(), target, stamp.encode(), raw))
+    message = b"\n".join((asked.method.encode(), asked.target, stamp.encode(), asked.body))
     expected = f"v1={hmac.digest(secret.encode(), message, hashlib.sha256).hex()}"
-    if not hmac.compare_digest(expected.encode(), request.headers.get("magicpay-signature", "").encode()):
+    if not hmac.compare_digest(expected.encode(), asked.headers.get("magicpay-signature", "").encode()):
         raise Refused(_UNAUTHENTICATED, "signature_invalid", "MagicPay-Signature does not match this request.")
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import structlog
@@ -145,9 +144,7 @@ def _session(gateways: payments.Gateways, payment: payments.Payment, attempts: l
 
 def own_path(gateways: payments.Gateways, url: str) -> str:
     """A page of ours without its host, as the storage documents show the demo's; another's as it is."""
-    if not url.startswith(f"{gateways.public_url}/"):
-        return url
-    return urlsplit(url)._replace(scheme="", netloc="").geturl()
+    return url.removeprefix(gateways.public_url) if url.startswith(f"{gateways.public_url}/") else url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

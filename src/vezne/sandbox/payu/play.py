@@ -15,7 +15,6 @@ from vezne.sandbox.payu.models import Transaction
 from vezne.sandbox.payu.pages import way_back
 from vezne.sandbox.refusals import Refused, no_such
 from vezne.sandbox.requests import LARGEST_BODY, Body, LoopbackUrl, read_body
-from vezne.sandbox.skins import SIMULATED
 from vezne.sandbox.store import Store, Tx
 
 
@@ -89,7 +88,7 @@ async def list_refunds(request: Request) -> Response:
 async def _authenticated(request: Request) -> bytes:
     """The request's body, once it is known to be the sandbox's owner's: by the sandbox's own key, as PayU has no such API."""
     raw = await api.read_limited(request, LARGEST_BODY)
-    SIMULATED.authenticate(request, raw, request.app.state.settings, _store(request).clock())
+    api.authenticate(request, raw)
     return raw
 
 
