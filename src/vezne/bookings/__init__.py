@@ -37,7 +37,7 @@ from vezne.bookings.operations.checking import audit
 from vezne.bookings.operations.checking_in import CheckedIn, check_in, check_ins_page
 from vezne.bookings.operations.consuming import consume
 from vezne.bookings.operations.ending import expire_due, release
-from vezne.bookings.operations.holding import assign, extend, hold
+from vezne.bookings.operations.holding import extend, hold
 from vezne.bookings.operations.offering import held_until
 from vezne.bookings.operations.resources import (
     add_units,
@@ -62,7 +62,6 @@ from vezne.bookings.periods import period_of_days, units_of_price
 from vezne.bookings.refusals import (
     AdmissionNeeded,
     AlreadyCheckedIn,
-    ClaimEnded,
     ClaimTaken,
     ClaimUnknown,
     DatesBackwards,
@@ -94,7 +93,6 @@ __all__ = [
     "Claim",
     "ClaimCancelled",
     "ClaimConsumed",
-    "ClaimEnded",
     "ClaimExtended",
     "ClaimHeld",
     "ClaimLapsed",
@@ -127,7 +125,6 @@ __all__ = [
     "accept",
     "add_units",
     "approve",
-    "assign",
     "attendance_page",
     "attendee",
     "attendees_page",

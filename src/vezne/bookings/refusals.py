@@ -125,10 +125,6 @@ class ClaimTaken(Conflict):
     """The claim {claim_id} belongs to another order."""
 
 
-class ClaimEnded(Conflict):
-    """The claim {claim_id} is {status}; it is not held any more."""
-
-
 class TicketsNotOfClaim(Invalid):
     """Not every one of these tickets is a valid ticket of the claim {claim_id}."""
 

@@ -20,8 +20,6 @@ from vezne.bookings.periods import start_of_today
 from vezne.bookings.queries import attendees, claims, resources, units
 from vezne.bookings.refusals import (
     AdmissionNeeded,
-    ClaimEnded,
-    ClaimTaken,
     ClaimUnknown,
     DatesBackwards,
     DatesPast,
@@ -37,11 +35,10 @@ from vezne.bookings.refusals import (
     SoldOut,
 )
 from vezne.kernel.db import Tx
-from vezne.kernel.ids import PREFIXES, new_id, public_id
+from vezne.kernel.ids import new_id, public_id
 
 LONGEST_HOLD = timedelta(days=60)
 _REAPED_AT_ONCE = 50
-_LINES = f"{PREFIXES['line']}_"
 
 
 async def hold(tx: Tx, ask: Ask, *, until: datetime) -> Claim:
@@ -96,25 +93,6 @@ async def extend(tx: Tx, claim_id: UUID, until: datetime) -> Claim:
     await claims.update_claim(tx, longer)
     await tx.publish(events.ClaimExtended(claim_id=claim_id, resource_id=held.resource_id, expires_at=until))
     return longer
-
-
-async def assign(tx: Tx, claim_id: UUID, purpose: str) -> Claim:
-    """A held claim that no order has is for `purpose` from now on: an order line's public id. Again: nothing.
-
-    Raises ClaimUnknown, ClaimEnded when it is not held, ClaimTaken when another order line has it.
-    """
-    held = await claims.lock_claim(tx, claim_id)
-    if held is None:
-        raise ClaimUnknown(claim_id=public_id("clm", claim_id))
-    if held.purpose == purpose:
-        return held
-    if held.status != "held":
-        raise ClaimEnded(claim_id=public_id("clm", claim_id), status=held.status)
-    if held.purpose.startswith(_LINES):
-        raise ClaimTaken(claim_id=public_id("clm", claim_id))
-    assigned = replace(held, purpose=purpose)
-    await claims.update_claim(tx, assigned)
-    return assigned
 
 
 async def refuse_unadmitted(tx: Tx, resource: Resource, customer_id: UUID) -> None:
