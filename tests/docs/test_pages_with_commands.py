@@ -1,4 +1,4 @@
-"""The tutorial is executed: its commands run in a shell against a running service, and print what the page says."""
+"""Pages with commands are executed: they run in a shell against a running service, and print what the page says."""
 
 import asyncio
 import json
@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TUTORIAL = ROOT / "docs" / "tutorial" / "first-payment.md"
+PAGES = [ROOT / "docs" / name for name in ("tutorial/first-payment.md", "how-to/sell-seats.md", "how-to/rent-storage.md")]
 _BLOCK = re.compile(r"^```(sh|json)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = "--- block {} ends ---"
 
 
 @dataclass(frozen=True)
 class Step:
-    """Commands of the tutorial, and what the page says they print."""
+    """Commands of a page, and what the page says they print."""
 
     commands: str
     printed: Any | None
@@ -62,10 +62,11 @@ async def run(script: str, folder: Path, environment: dict[str, str]) -> str:
     return text
 
 
-async def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
-    """CW1, CW2, CW3, CW4: top-up, payment, refund, history, as a newcomer types them."""
-    steps = steps_of(TUTORIAL.read_text())
-    assert len(steps) > 8
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+async def test_a_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
+    """CW1 to CW4, ET8, ET10, SR3 to SR7, as a newcomer types them."""
+    steps = steps_of(page.read_text())
+    assert len(steps) > 6
     data = tmp_path / "var"
     environment = {
         **os.environ,
@@ -106,3 +107,8 @@ def test_the_comparison_of_what_is_said_and_printed_can_fail() -> None:
     assert missing({"a": 1}, {"a": 2}) == ".a: 2"
     assert missing({"a": [1, 2]}, {"a": [1]}) == ".a"
     assert missing([{"a": {"b": 1}}], [{"a": {}}]) == "[0].a.b: None"
+
+
+@pytest.mark.unit
+def test_every_page_with_commands_is_executed() -> None:
+    assert {page for page in (ROOT / "docs").rglob("*.md") if "```sh\n" in page.read_text()} == set(PAGES)
