@@ -80,10 +80,14 @@ class Depot:
         """A new visit's token."""
         return str((await self.init())["access_token"])
 
-    async def reserve(self, body: dict[str, Any] | None = None, token: str | None = None, **headers: str) -> httpx2.Response:
+    async def reserve(
+        self, body: dict[str, Any] | None = None, token: str | None = None, headers: dict[str, str] | None = None
+    ) -> httpx2.Response:
         """Ask for storage."""
         bearer = {"Authorization": f"Bearer {token or await self.token()}"}
-        return await self.http.post("/v1/widget/reservations", json=wish() if body is None else body, headers=bearer | headers)
+        return await self.http.post(
+            "/v1/widget/reservations", json=wish() if body is None else body, headers=bearer | (headers or {})
+        )
 
     async def post(self, path: str, body: object = None, **headers: str) -> httpx2.Response:
         """Ask as staff."""

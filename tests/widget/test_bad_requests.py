@@ -19,7 +19,7 @@ async def test_a_missing_consent_is_422_and_named(depot: Depot, name: str, *, gi
     body = wish(**{name: False})
     if given is None:
         del body[name]
-    answer = await depot.reserve(body, **{"Accept-Language": "tr"})
+    answer = await depot.reserve(body, headers={"Accept-Language": "tr"})
     assert answer.status_code == 422
     error = answer.json()["errors"][0]
     assert error["loc"] == ["body", name]

@@ -72,7 +72,7 @@ async def test_another_puzzle_is_to_be_had_for_the_token(puzzled: Depot) -> None
 
 @pytest.mark.parametrize("said", [None, "", "nonsense", "e30=", "bnVsbA==", base64.b64encode(b'{"salt": 1}').decode()])
 async def test_no_solution_is_422_and_named(puzzled: Depot, said: str | None) -> None:
-    answer = await puzzled.reserve(wish(captcha=said), **{"Accept-Language": "tr"})
+    answer = await puzzled.reserve(wish(captcha=said), headers={"Accept-Language": "tr"})
     assert answer.status_code == 422, answer.text
     assert answer.json()["errors"][0]["loc"] == ["body", "captcha"]
     assert "Robot" in answer.json()["detail"]

@@ -53,7 +53,7 @@ async def test_the_tenant_may_be_named_and_then_must_be_the_keys(depot: Depot, o
     for named, status in ((own.slug, 200), (other.slug, 403), ("ten_nonsense", 403)):
         answer = await depot.http.get("/v1/widget/init", params={"key": depot.tenant.publishable_key, "tenant_id": named})
         assert answer.status_code == status, named
-    assert answer.json()["errors"][0]["loc"] == ["query", "tenant_id"]
+        assert status == 200 or answer.json()["errors"][0]["loc"] == ["query", "tenant_id"]
 
 
 @pytest.mark.parametrize("damage", ["none", "word", "signature", "algorithm", "audience", "over", "secret_key"])
@@ -104,8 +104,8 @@ def readable_by(answer: httpx2.Response) -> str | None:
 async def test_the_tenants_sites_may_read_the_answers_and_no_cookie_is_ever_set(depot: Depot) -> None:
     await depot.storage()
     begun = await depot.http.get("/v1/widget/init", params={"key": depot.tenant.publishable_key}, headers={ORIGIN: SITE})
-    taken = await depot.reserve(token=begun.json()["access_token"], **{ORIGIN: SITE})
-    wrong = await depot.reserve(wish(kvkk_consent=False), **{ORIGIN: SITE})
+    taken = await depot.reserve(token=begun.json()["access_token"], headers={ORIGIN: SITE})
+    wrong = await depot.reserve(wish(kvkk_consent=False), headers={ORIGIN: SITE})
     for answer in (begun, taken, wrong):
         assert readable_by(answer) == SITE
         assert "access-control-allow-credentials" not in answer.headers
@@ -118,7 +118,7 @@ async def test_the_tenants_sites_may_read_the_answers_and_no_cookie_is_ever_set(
 async def test_other_sites_are_refused_and_may_read_nothing(depot: Depot, site: str) -> None:
     await depot.storage()
     begun = await depot.http.get("/v1/widget/init", params={"key": depot.tenant.publishable_key}, headers={ORIGIN: site})
-    taken = await depot.reserve(**{ORIGIN: site})
+    taken = await depot.reserve(headers={ORIGIN: site})
     for answer in (begun, taken):
         assert answer.status_code == 403
         assert answer.json()["code"] == "origin_not_allowed"
@@ -129,7 +129,7 @@ async def test_other_sites_are_refused_and_may_read_nothing(depot: Depot, site: 
 async def test_another_tenants_site_is_no_site_of_this_one(depot: Depot, other_tenant: TestTenant) -> None:
     async with depot.db.transaction(other_tenant.principal) as tx:
         await identity.change_tenant(tx, settings={"widget_origins": ["https://rival.example"]})
-    answer = await depot.reserve(**{ORIGIN: "https://rival.example"})
+    answer = await depot.reserve(headers={ORIGIN: "https://rival.example"})
     assert answer.status_code == 403
     assert readable_by(answer) is None
 
@@ -156,5 +156,5 @@ async def test_a_preflight_with_a_key_is_exact_for_its_tenant(depot: Depot, othe
 
 
 async def test_a_bad_token_from_a_tenants_site_is_told_readably(depot: Depot) -> None:
-    answer = await depot.reserve(token="nonsense", **{ORIGIN: SITE})
+    answer = await depot.reserve(token="nonsense", headers={ORIGIN: SITE})
     assert (answer.status_code, readable_by(answer)) == (401, SITE)

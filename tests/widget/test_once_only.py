@@ -30,8 +30,8 @@ async def test_a_double_click_is_one_reservation_with_one_payment(depot: Depot) 
 async def test_the_same_key_is_one_reservation_whatever_the_visit(depot: Depot) -> None:
     await depot.storage(5)
     body, key = wish(), {"Idempotency-Key": uuid4().hex}
-    first = await depot.reserve(body, **key)
-    again = await depot.reserve(body, **key)
+    first = await depot.reserve(body, headers=key)
+    again = await depot.reserve(body, headers=key)
     assert again.json() == first.json()
     assert again.headers["idempotency-replayed"] == "true"
     assert "idempotency-replayed" not in first.headers
@@ -41,8 +41,8 @@ async def test_the_same_key_is_one_reservation_whatever_the_visit(depot: Depot) 
 async def test_a_key_used_for_another_request_is_refused(depot: Depot) -> None:
     await depot.storage(5)
     key = {"Idempotency-Key": uuid4().hex}
-    await depot.reserve(wish(), **key)
-    answer = await depot.reserve(wish(), **key)
+    await depot.reserve(wish(), headers=key)
+    answer = await depot.reserve(wish(), headers=key)
     assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
 
 
@@ -68,7 +68,7 @@ async def test_a_request_that_waits_and_comes_again_is_converted_when_something_
 async def test_fifty_guests_at_the_last_unit_one_wins_and_nothing_half_done_remains(depot: Depot) -> None:
     await depot.storage(1)
     tokens = [await depot.token() for _ in range(50)]
-    answers = await asyncio.gather(*(depot.reserve(wish(locale="tr"), token, Origin=SITE) for token in tokens))
+    answers = await asyncio.gather(*(depot.reserve(wish(locale="tr"), token, headers={"Origin": SITE}) for token in tokens))
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 49
     assert {answer.json()["detail"] for answer in answers if answer.status_code == 409} == {NOTHING_FREE["tr"]}
     for table in ("orders", "payments", "claims", "customers"):
@@ -92,7 +92,7 @@ async def test_converting_one_request_from_many_hands_is_one_order(depot: Depot)
 
 async def test_one_visit_may_ask_only_so_often(depot: Depot) -> None:
     token = await depot.token()
-    answers = [await depot.reserve(wish(kvkk_consent=False), token, **{"Accept-Language": "tr"}) for _ in range(21)]
+    answers = [await depot.reserve(wish(kvkk_consent=False), token, headers={"Accept-Language": "tr"}) for _ in range(21)]
     assert {answer.status_code for answer in answers[:20]} == {422}
     assert answers[20].status_code == 429
     assert answers[20].headers["retry-after"] == "60"

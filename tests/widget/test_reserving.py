@@ -141,8 +141,8 @@ async def test_whatever_is_free_somewhere_is_found(depot: Depot) -> None:
 @pytest.mark.parametrize("lang", ["tr", "en"])
 async def test_nothing_free_is_a_clear_error_in_the_callers_language(depot: Depot, lang: str) -> None:
     await depot.storage(0)
-    by_header = await depot.reserve(**{"Accept-Language": f"{lang}-XX,{lang};q=0.9"})
-    by_body = await depot.reserve(wish(locale=lang), **{"Accept-Language": "en" if lang == "tr" else "tr"})
+    by_header = await depot.reserve(headers={"Accept-Language": f"{lang}-XX,{lang};q=0.9"})
+    by_body = await depot.reserve(wish(locale=lang), headers={"Accept-Language": "en" if lang == "tr" else "tr"})
     for answer in (by_header, by_body):
         assert answer.status_code == 409
         assert answer.json()["detail"] == NOTHING_FREE[lang]
@@ -151,7 +151,7 @@ async def test_nothing_free_is_a_clear_error_in_the_callers_language(depot: Depo
 
 async def test_a_tenant_that_speaks_turkish_answers_in_turkish_when_nobody_wishes(depot: Depot) -> None:
     await depot.change(locale="tr")
-    answer = await depot.reserve(**{"Accept-Language": ""})
+    answer = await depot.reserve(headers={"Accept-Language": ""})
     assert answer.json()["detail"] == NOTHING_FREE["tr"]
 
 

@@ -46,7 +46,7 @@ async def test_the_guest_of_a_cancelled_reservation_is_told_so(depot: Depot) -> 
     token, body = await depot.token(), wish()
     taken = (await depot.reserve(body, token)).json()
     await depot.post(f"/v1/widget-reservations/{taken['id']}/cancellations")
-    answer = await depot.reserve(body, token, **{"Accept-Language": "tr"})
+    answer = await depot.reserve(body, token, headers={"Accept-Language": "tr"})
     assert (answer.status_code, answer.json()["detail"]) == (409, "Bu rezervasyon iptal edilmiş.")
     assert (await depot.post(f"/v1/demo/widget-reservations/{taken['id']}/convert")).status_code == 409
 

@@ -5,6 +5,7 @@ The page works without cookies, and without scripts: its form is sent as forms a
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from http import HTTPStatus
@@ -27,6 +28,7 @@ from vezne.kernel.ids import UnknownId, parse_id, public_id
 from vezne.kernel.money import Money, format_money
 from vezne.kernel.pages import LANGUAGES
 from vezne.kernel.principal import Principal
+from vezne.kernel.vault import Vault
 from vezne.widget import hcaptcha
 from vezne.widget.api.framing import HEADERS, FrameRoute, framed_by, framing_ours, with_hcaptcha
 from vezne.widget.api.public import shown_captcha
@@ -229,13 +231,7 @@ def _form(
     request: Request, visit: Visit, values: Mapping[str, str], errors: Mapping[str, str], *, status: int = HTTPStatus.OK
 ) -> Response:
     vault = edge_of(request).db.vault
-    holder = visit.holder
-    if holder.key_id is None:
-        raise identity.KeyUnknown
-    try:  # the same visit as long as it lasts: what is sent again is then known as the same
-        token = tokens.read(vault, values.get("token", "")) and values["token"]
-    except WidgetTokenInvalid:
-        token = tokens.issue(vault, tenant_id=holder.tenant_id, key_id=holder.key_id, livemode=holder.livemode)
+    token = _token(vault, visit, values.get("token", ""))
     captcha = shown_captcha(request, vault, visit.tenant)
     page = PAGES.render(
         request,
@@ -259,6 +255,17 @@ def _form(
     )
     framed = framed_by(page, visit.settings.widget_origins)
     return with_hcaptcha(framed) if captcha.kind == "hcaptcha" else framed
+
+
+def _token(vault: Vault, visit: Visit, sent: str) -> str:
+    """The same visit's as long as it lasts, so that what is sent again is known as the same; else a new one."""
+    holder = visit.holder
+    if holder.key_id is None:
+        raise identity.KeyUnknown
+    with suppress(WidgetTokenInvalid):
+        if tokens.read(vault, sent).tenant_id == holder.tenant_id:
+            return sent
+    return tokens.issue(vault, tenant_id=holder.tenant_id, key_id=holder.key_id, livemode=holder.livemode)
 
 
 def _done(request: Request, visit: Visit, taken: Taken) -> Response:

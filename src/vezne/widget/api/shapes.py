@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AliasChoices, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from vezne.kernel.http import RequestModel
 from vezne.kernel.ids import PublicId
@@ -54,11 +54,8 @@ class ReservationIn(RequestModel):
     checkout_date: DayText
     kvkk_consent: bool = Field(False, description="consent to the privacy notice; needed")
     terms_consent: bool = Field(False, description="consent to the terms; needed")
-    resource_id: ResourceId | None = Field(
-        None,
-        validation_alias=AliasChoices("resource_id", "location_id"),
-        description="the storage; without it any that is free (`location_id` says the same)",
-    )
+    resource_id: ResourceId | None = Field(None, description="the storage; without it any that is free")
+    location_id: ResourceId | None = Field(None, description="says the same as `resource_id`")
     quantity: int = Field(1, ge=1, le=MOST_UNITS, description="how many units")
     locale: Locale | None = Field(None, description="the guest's language; default: the browser's, else the tenant's")
     captcha: Annotated[str, StringConstraints(max_length=8000)] | None = Field(
@@ -73,7 +70,7 @@ class ReservationIn(RequestModel):
             checkout=read_day(self.checkout_date, "checkout_date"),
             kvkk_consent=self.kvkk_consent,
             terms_consent=self.terms_consent,
-            resource_id=self.resource_id,
+            resource_id=self.resource_id or self.location_id,
             quantity=self.quantity,
             locale=locale,
         )

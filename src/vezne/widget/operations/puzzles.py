@@ -4,9 +4,10 @@ import base64
 import binascii
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import msgspec
-from altcha.v1 import Challenge, create_challenge, verify_solution
+from altcha.v1 import Challenge, ChallengeOptions, create_challenge, verify_solution
 
 from vezne.kernel import clock
 from vezne.kernel.db import Tx
@@ -14,7 +15,7 @@ from vezne.kernel.vault import Vault
 from vezne.widget import queries
 from vezne.widget.models import CaptchaMissing, CaptchaWrong
 
-ALGORITHM = "SHA-256"
+ALGORITHM: Final = "SHA-256"
 HARDEST = 50_000
 """The largest number a browser may have to try: a second or less of its time."""
 PUZZLE_LIFE = timedelta(minutes=30)
@@ -34,12 +35,13 @@ class _Solution(msgspec.Struct):
 
 def puzzle(vault: Vault, tenant_id: int) -> Challenge:
     """A new puzzle for this tenant's widget."""
-    return create_challenge(
+    options = ChallengeOptions(
         algorithm=ALGORITHM,
         max_number=HARDEST,
         hmac_key=_key(vault, tenant_id),
         expires=clock.real_now() + PUZZLE_LIFE,
     )
+    return create_challenge(options)
 
 
 async def use(tx: Tx, payload: str | None) -> None:
