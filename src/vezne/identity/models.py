@@ -107,7 +107,7 @@ class TenantSettings(BaseModel):
 
     payment_mode: Literal["demo_local", "GATEWAY_DEMO", "live"] = Field(
         "GATEWAY_DEMO",
-        description="demo_local: the demo client in process; GATEWAY_DEMO: the sandbox over HTTP; live: the provider",
+        description="demo_local, GATEWAY_DEMO: MagicPay is played in process, no money moves; live: MagicPay over HTTP",
     )
     payment_provider: ProviderName = Field("simulated", description="who takes the money")
     other_providers: tuple[ProviderName, ...] = Field(
