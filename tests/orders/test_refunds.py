@@ -226,6 +226,25 @@ async def test_seats_that_were_sold_meanwhile_leave_the_order_owing_for_a_person
     assert (await office.seen(placed))["status"] == "refunded"
 
 
+async def test_of_seats_lost_by_a_refund_that_failed_the_money_is_refunded_without_taking_others(office: BoxOffice) -> None:
+    event = await office.event(2_500, 5)
+    placed = await office.order(await office.customer(), [seats(event, 3)])
+    await office.settle(placed)
+    line = placed["order"]["lines"][0]["id"]
+    await office.sandbox.arm(refunds={"fail": True})
+    assert (await office.refund(placed, {"lines": [{"line_id": line, "quantity": 1}]})).status_code == 201
+    await office.work("payments.refund_at_provider")
+    order = await office.seen(placed)
+    assert (order["status"], order["last_error"], (await office.resource(event)).taken) == ("paid", "seats_given_up", 2)
+    given = await office.post(f"/v1/orders/{order['id']}/fulfilments")
+    assert (given.json()["status"], given.json()["last_error"]) == ("paid", "seats_given_up")
+    await office.sandbox.arm()
+    assert (await office.refund(placed, {"lines": [{"line_id": line, "quantity": 1}]})).status_code == 201
+    await office.work("payments.refund_at_provider")
+    assert ((await office.resource(event)).taken, await office.held("unapplied")) == (2, 0)
+    assert (await office.post(f"/v1/orders/{order['id']}/fulfilments")).json()["status"] == "fulfilled"
+
+
 async def test_a_ticket_that_was_used_is_not_refunded(office: BoxOffice) -> None:
     placed, wallet, *_ = await three_seats(office)
     async with office.db.transaction(office.principal) as tx:

@@ -63,6 +63,17 @@ class OrderExpired(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OrderRefundMade(Event):
+    """Part of it, or all, was taken back; wallets have their money again, and a provider's is on its way."""
+
+    order_id: UUID
+    refund_id: UUID
+    amount_minor: int
+    currency: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class OrderRefunded(Event):
     """All its money has gone back."""
 

@@ -71,17 +71,18 @@ async def lock_final_unmatched(tx: Tx, payment_id: UUID) -> Unmatched | None:
 async def select_unmatched_page(
     tx: Tx, *, limit: int, before: UUID | None, status: str | None, reason: str | None
 ) -> list[Unmatched]:
-    """Money that no order could take, newest first."""
+    """Money that no order could take, newest first; for one payee's staff none, as it is nobody's."""
     rows = await tx.fetch(
         """SELECT * FROM unmatched_money
            WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id < $2) AND ($3::text IS NULL OR status = $3)
-             AND ($4::text IS NULL OR reason = $4)
+             AND ($4::text IS NULL OR reason = $4) AND $6::uuid IS NULL
            ORDER BY id DESC LIMIT $5""",
         tx.tenant_id,
         before,
         status,
         reason,
         limit,
+        tx.principal.payee_id,
     )
     return [_unmatched(row) for row in rows]
 

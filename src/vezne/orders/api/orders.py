@@ -107,6 +107,7 @@ class OrderFilter(PageParams):
         CustomerNeeded,
         QuoteStandsAlone,
         placing.NothingOrdered,
+        payments.ProviderNotOffered,
         quoting.QuoteInvalid,
         quoting.QuoteLapsed,
         quoting.PriceChanged,

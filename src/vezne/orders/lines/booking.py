@@ -166,11 +166,15 @@ class Booking:
             await settlements.claw_back(tx, line.id, amount.minor, cause)
         if not seats.count:
             return
-        before = await bookings.claim(tx, _claim_id(line))
-        some = None if seats.all_left or seats.ticket_ids else seats.count
-        after = await bookings.cancel(tx, before.id, quantity=some, ticket_ids=seats.ticket_ids or None)
-        if before.status == "consumed" and before.live - after.live != seats.count:
-            raise SeatsGivenUp(line_id=public_id("oli", line.id))
+        claim = await bookings.claim(tx, _claim_id(line))
+        if seats.all_left:
+            await bookings.cancel(tx, claim.id)
+        elif seats.ticket_ids:
+            after = await bookings.cancel(tx, claim.id, ticket_ids=seats.ticket_ids)
+            if claim.live - after.live != seats.count:
+                raise SeatsGivenUp(line_id=public_id("oli", line.id))
+        elif (still_had := seats.count - (line.left - claim.live)) > 0:  # a refund that failed may have taken some for good
+            await bookings.cancel(tx, claim.id, quantity=still_had)
 
 
 async def _settle(tx: Tx, line: Line, amount: Money, cause: str) -> None:

@@ -72,6 +72,12 @@ class Wanted:
     provider: str | None = None
     reservation: str | None = None
 
+    @property
+    def named_provider(self) -> str | None:
+        """Who is to take the rest, where that is said."""
+        named = (tender.provider for tender in self.tenders if isinstance(tender, ProviderTender))
+        return self.provider or next(named, None)
+
 
 async def draft(tx: Tx, wanted: Wanted) -> Draft:
     """Price what is wanted; nothing is kept. Raises what `place` does."""
@@ -143,7 +149,10 @@ async def keep(tx: Tx, order_id: UUID, wanted: Wanted, drafted: Draft) -> Placed
 
 async def _ask_for(tx: Tx, order_id: UUID, wanted: Wanted, rest: Money, life: timedelta) -> tuple[payments.Payment, str | None]:
     """The payment for what stored value does not cover."""
-    named = next((tender.provider for tender in wanted.tenders if isinstance(tender, ProviderTender)), None)
+    provider = wanted.named_provider
+    settings = await identity.settings_of(tx)
+    if provider is not None and provider not in {settings.payment_provider, *settings.other_providers}:
+        raise payments.ProviderNotOffered(loc=("body", "tenders"), provider=provider[:64])
     payment, made, secret = await payments.get_or_create(
         tx,
         rest,
@@ -152,7 +161,7 @@ async def _ask_for(tx: Tx, order_id: UUID, wanted: Wanted, rest: Money, life: ti
         expires_after=life,
         customer_id=wanted.customer_id,
         metadata=wanted.metadata,
-        provider=wanted.provider or named,
+        provider=provider,
     )
     if not made:
         raise ReservationOrdered(reservation=wanted.reservation)

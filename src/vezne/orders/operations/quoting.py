@@ -14,7 +14,7 @@ from vezne.kernel.db import Tx
 from vezne.kernel.errors import Conflict, Invalid
 from vezne.kernel.ids import new_id, parse_id, public_id
 from vezne.orders import queries, queries_tenders
-from vezne.orders.asked import AskedTender, ProviderTender
+from vezne.orders.asked import AskedTender
 from vezne.orders.lines import AskedLine, Priced
 from vezne.orders.models import Tender
 from vezne.orders.operations import fulfilling, placing, rehearsing
@@ -96,8 +96,7 @@ async def _whole_act(tx: Tx, wanted: Wanted, drafted: placing.Draft) -> list[Ten
     placed = await placing.keep(tx, new_id(), wanted, drafted)
     tenders = await queries_tenders.select_tenders(tx, [placed.order.id])
     if placed.payment is not None:
-        named = next((tender.provider for tender in wanted.tenders if isinstance(tender, ProviderTender)), None)
-        provider = wanted.provider or named or (await identity.settings_of(tx)).payment_provider
+        provider = wanted.named_provider or (await identity.settings_of(tx)).payment_provider
         await rehearsing.post(tx, "payment.captured", provider, placed.payment.currency, placed.payment.amount_minor)
         await fulfilling.settle_at_once(tx, placed.order, placed.lines, tenders)
     return tenders

@@ -10,7 +10,7 @@ from vezne.kernel.errors import Conflict, Invalid, NotFound, Refusal
 from vezne.kernel.ids import new_id, public_id
 from vezne.kernel.money import Money
 from vezne.orders import queries, queries_tenders
-from vezne.orders.events import OrderRefunded, OrderStuck
+from vezne.orders.events import OrderRefunded, OrderRefundMade, OrderStuck
 from vezne.orders.lines import LINES
 from vezne.orders.models import (
     ORDER_MOVES,
@@ -94,9 +94,7 @@ async def refund(
         status=status,
         created_at=tx.now,
     )
-    await queries_tenders.insert_refund(tx, made)
-    await _take_back(tx, made, asked, shares)
-    await _to_tenders(tx, made, shares)
+    await _do(tx, made, asked, shares)
     if by_provider and order.payment_id is not None:
         await payments.refund(tx, order.payment_id, by_provider, reason=reason, refund_id=made.id)
     await _close(tx, order_id)
@@ -188,6 +186,21 @@ def _of_line(order: Order, bought: Sequence[Line], asked: AskedLineRefund, index
     return _whole(line) if asked.amount_minor is None else _by_amount(line, asked.amount_minor)
 
 
+async def _do(tx: Tx, made: OrderRefund, asked: Sequence[LineRefund], shares: Sequence[tuple[LineRefund, Tender, int]]) -> None:
+    await queries_tenders.insert_refund(tx, made)
+    await _take_back(tx, made, asked, shares)
+    await _to_tenders(tx, made, shares)
+    await tx.publish(
+        OrderRefundMade(
+            order_id=made.order_id,
+            refund_id=made.id,
+            amount_minor=made.amount_minor,
+            currency=made.currency,
+            reason=made.reason,
+        )
+    )
+
+
 async def _take_back(
     tx: Tx, made: OrderRefund, asked: Sequence[LineRefund], shares: Sequence[tuple[LineRefund, Tender, int]]
 ) -> None:
@@ -276,9 +289,7 @@ async def on_refund_requested(tx: Tx, event: payments.RefundRequested) -> None:
         status="pending",
         created_at=tx.now,
     )
-    await queries_tenders.insert_refund(tx, made)
-    await _take_back(tx, made, asked, shares)
-    await _to_tenders(tx, made, shares)
+    await _do(tx, made, asked, shares)
 
 
 async def on_refund_failed(tx: Tx, event: payments.RefundFailed) -> None:

@@ -123,9 +123,9 @@ async def return_money(tx: Tx, order: Order, event: payments.PaymentSucceeded, r
 
 
 async def unmatched(tx: Tx, unmatched_id: UUID) -> Unmatched:
-    """The money. Raises UnknownUnmatched."""
+    """The money. Raises UnknownUnmatched, also to one payee's staff."""
     found = await queries_unmatched.select_unmatched(tx, unmatched_id)
-    if found is None:
+    if found is None or tx.principal.payee_id is not None:
         raise UnknownUnmatched(unmatched_id=public_id("umt", unmatched_id))
     return found
 
