@@ -139,23 +139,30 @@ async def refund(request: Request, slug: str, order_id: str) -> Response:
     form = await form_of(visit)
     shown, this = f"/orders/{order_id}", f"/orders/{order_id}/refund"
     number = id_of("ord", order_id)
+    if form["confirmed"]:
+
+        async def work(tx: Tx) -> str:
+            _, _, amount, of_lines = await _asked(tx, number, form)
+            await orders.refund(tx, number, amount, lines=of_lines, reason=form["reason"][:500])
+            return shown
+
+        return await act(visit, form, this, work, done="refunded")
     try:
-        async with visit.reading() as tx:
-            order = await _whole(tx, number)
-            lines = await orders.lines_of(tx, [order.id])
-        amount, of_lines = _back(form, order, lines)
-        if not form["confirmed"]:
-            async with visit.edge.db.transaction(visit.principal) as tx:
-                found = await preview(tx, number, amount, of_lines)
-            return _confirm(visit, order, lines, found, form)
+        async with visit.edge.db.transaction(visit.principal) as tx:
+            order, lines, amount, of_lines = await _asked(tx, number, form)
+            found = await preview(tx, number, amount, of_lines)
     except Refusal as refusal:
         return refused(visit, refusal, this)
+    return _confirm(visit, order, lines, found, form)
 
-    async def work(tx: Tx) -> str:
-        await orders.refund(tx, number, amount, lines=of_lines, reason=form["reason"][:500])
-        return shown
 
-    return await act(visit, form, this, work, done="refunded")
+Asked = tuple[orders.Order, list[orders.Line], int | None, tuple[orders.AskedLineRefund, ...]]
+
+
+async def _asked(tx: Tx, order_id: UUID, form: Form) -> Asked:
+    order = await _whole(tx, order_id)
+    lines = await orders.lines_of(tx, [order_id])
+    return order, lines, *_back(form, order, lines)
 
 
 def _confirm(visit: Visit, order: orders.Order, lines: list[orders.Line], found: Preview, form: Form) -> Response:

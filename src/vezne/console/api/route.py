@@ -87,8 +87,8 @@ def pages() -> APIRouter:
 async def at_the_door(request: Request, slug: str) -> Visit:
     """A visit by anyone. Raises TenantNotFound."""
     edge: Edge = request.app.state.edge
-    if "%00" in request.url.query or "\x00" in request.url.path:
-        raise TextUnstorable(loc=("query",))
+    if "\x00" in slug:
+        raise identity.TenantNotFound(tenant=slug[:64])
     tenant = await identity.find_tenant(edge.db, slug)
     visit = Visit(request, tenant)
     token = request.cookies.get(visit.cookie)
@@ -109,6 +109,8 @@ async def inside(request: Request, slug: str, permission: str | None = None, *, 
     visit = await at_the_door(request, slug)
     if visit.signed is None or visit.signed.session.stage != "open":
         raise identity.SessionOver
+    if "%00" in request.url.query:
+        raise TextUnstorable(loc=("query",))
     if permission is not None:
         visit.principal.demand(permission)
     if platform and visit.principal.payee_id is not None:
@@ -193,6 +195,8 @@ async def _to_the_door(request: Request) -> Response:
     if wanted and request.url.query:
         wanted = f"{wanted}?{request.url.query}"
     wanted = wanted if len(wanted) <= _MOST_ADDRESS else ""
+    if visit.signed is not None:
+        return visit.onward("/sign-in/code", next=wanted)
     response = visit.onward("/sign-in", next=wanted, problem="" if request.method == "GET" else "over")
     visit.leave(response)
     return response
