@@ -31,6 +31,7 @@ async def answer(office: Office, who: Attendee, by: str) -> Attendee:
 async def test_before_the_order_is_paid_nobody_goes_has_a_ticket_or_confirms(
     office: Office, admission: str, by: str, yes: str
 ) -> None:
+    """ET9"""
     event = await office.event(5, item_id=await office.item(), admission=admission)
     person = await office.person()
     with pytest.raises(bookings.AdmissionNeeded):

@@ -210,6 +210,7 @@ async def test_a_claim_consumed_and_swept_at_once_is_one_or_the_other(office: Of
 
 
 async def test_a_failure_anywhere_leaves_neither_booking_nor_ticket(office: Office) -> None:
+    """CW6, ET8"""
     event = await office.event(5)
     claim = await office.hold(event, 2)
 

@@ -181,6 +181,7 @@ async def test_the_schema_itself_lets_no_unit_twice_at_once(office: Office, owne
 
 
 async def test_of_two_at_the_last_unit_exactly_one_has_it(office: Office) -> None:
+    """SR4"""
     for _ in range(10):
         pool = await office.pool(1)
         tried = await asyncio.gather(office.hold(pool, days=(1, 3)), office.hold(pool, days=(2, 4)), return_exceptions=True)

@@ -44,10 +44,9 @@ async def create_resource(
     waiting_list: bool = False,
     metadata: Mapping[str, Any] | None = None,
 ) -> Resource:
-    """Open something to book; each call another. Seats need a `capacity`, a pool begins without units. Without an item: free.
+    """Open something to book, for whoever acts for one payee that payee's; each call another. Seats need a `capacity`.
 
-    Whoever acts for one payee opens that payee's. Raises KindUnknown, CapacityNeeded, CapacityByUnits, NotForPools,
-    EndsBeforeItStarts, ItemUnknown, PayeeUnknown.
+    Raises KindUnknown, CapacityNeeded, CapacityByUnits, NotForPools, EndsBeforeItStarts, ItemUnknown, PayeeUnknown.
     """
     bookable = _bookable(kind, capacity)
     made = Resource(

@@ -1,6 +1,5 @@
 """SQL of resources and their counters."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
@@ -51,12 +50,6 @@ async def lock_resource(tx: Tx, resource_id: UUID) -> Resource | None:
     """The resource, locked: nobody else changes its counters meanwhile."""
     row = await tx.fetchrow("SELECT * FROM resources WHERE tenant_id = $1 AND id = $2 FOR UPDATE", tx.tenant_id, resource_id)
     return None if row is None else _resource(row)
-
-
-async def select_by_ids(tx: Tx, resource_ids: Sequence[UUID]) -> dict[UUID, Resource]:
-    """These resources, by their ids."""
-    rows = await tx.fetch("SELECT * FROM resources WHERE tenant_id = $1 AND id = ANY ($2::uuid[])", tx.tenant_id, resource_ids)
-    return {row["id"]: _resource(row) for row in rows}
 
 
 async def select_resources(
