@@ -88,12 +88,12 @@ def play_providers(deployment: Deployment) -> None:
             magic_pay_secret=mp_secret,
             magic_pay_webhook_secret=mp_webhook_secret,
             port=settings.sandbox_port,
-            **_payu_of(settings),
+            **sandbox_payu(settings),
         )
     )
 
 
-def _payu_of(settings: Settings) -> dict[str, str]:
+def sandbox_payu(settings: Settings) -> dict[str, str]:
     """What the sandbox's PayU has agreed with this deployment; nothing when PayU is elsewhere."""
     key, salt = settings.payu_merchant_key, settings.payu_merchant_salt
     if key is None or salt is None or not plays_payu(settings):

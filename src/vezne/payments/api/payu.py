@@ -3,7 +3,7 @@
 PayU knows one merchant, this deployment; which tenant it speaks of stands in the signed `udf1`.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -30,7 +30,10 @@ from vezne.payments.providers.payu import NAME
 from vezne.payments.providers.payu_answers import read_form
 from vezne.payments.tenant_texts import tenant_number
 
-_MESSAGES = {HTTPStatus.NOT_FOUND: "payments.payu.unknown", HTTPStatus.UNAUTHORIZED: "payments.payu.not_believed"}
+_MESSAGES: Mapping[int, str] = {
+    HTTPStatus.NOT_FOUND: "payments.payu.unknown",
+    HTTPStatus.UNAUTHORIZED: "payments.payu.not_believed",
+}
 
 
 class BrowserRoute(APIRoute):
