@@ -64,9 +64,11 @@ class MagicPay:
         return None
 
     async def find(self, reference: str, *, tenant_id: int = 0) -> ProviderPayment | None:
-        """The session made under our reference, if there is one. The mode may have changed since, so both are looked at."""
+        """The session made under our reference, if there is one. A live tenant's mode may have changed since: both are asked."""
         found = await self.demo.find(reference, tenant_id)
-        return found if found is not None or self._live is None else await self._live.find(reference)
+        if found is not None or self._live is None or not await self.demo.is_live(tenant_id):
+            return found
+        return await self._live.find(reference)
 
     async def fetch(self, provider_ref: str) -> ProviderPayment:
         """The session as it is now."""

@@ -73,6 +73,11 @@ class MagicPayDemo:
             raise ProviderRefused(provider=NAME, failure_code="demo_mode_in_live_tenant")
         return "demo"
 
+    async def is_live(self, tenant_id: int) -> bool:
+        """Whether a tenant takes real money, and so may have sessions elsewhere."""
+        db, _ = self._of(tenant_id)
+        return await identity.livemode_of(db, tenant_id) is True
+
     async def start(self, request: StartRequest) -> Started:
         """Make a session. The same `reference` again: the same session."""
         db, system = self._of(request.tenant_id)
