@@ -58,23 +58,28 @@ async def consume(tx: Tx, claim_id: UUID, *, order_id: UUID | None) -> list[Tick
     return await _issue(tx, resource, booked) if resource.bookable.gives_tickets else []
 
 
+def _is_late(tx: Tx, claim: Claim) -> bool:
+    """Whether its hold is over, swept or not: then nothing is booked that is over itself."""
+    return claim.status != "held" or (claim.expires_at is not None and claim.expires_at <= tx.now)
+
+
 async def _book_seats(tx: Tx, resource: Resource, claim: Claim) -> None:
     going = claim.quantity if resource.bookable.has_attendees else 0
+    if _is_late(tx, claim) and resource.good_until is not None and resource.good_until <= tx.now:
+        raise SoldOut(left=0, quantity=claim.quantity)
     if claim.status == "held":
         await resources.move_seats(tx, resource.id, held=-claim.quantity, taken=claim.quantity, going=going)
         return
-    if resource.good_until is not None and resource.good_until <= tx.now:
-        raise SoldOut(left=0, quantity=claim.quantity)
     while await resources.move_seats(tx, resource.id, taken=claim.quantity, going=going) is None:
         await room_for(tx, resource.id, claim.quantity)
 
 
 async def _book_unit(tx: Tx, claim: Claim, unit_id: UUID) -> Claim:
     same = await units.lock_unit(tx, unit_id)
+    if _is_late(tx, claim) and claim.ends_at is not None and claim.ends_at <= tx.now:
+        raise NoUnitFree
     if claim.status == "held":
         return claim
-    if claim.ends_at is not None and claim.ends_at <= tx.now:
-        raise NoUnitFree
     if (
         same is not None
         and same.status != "out_of_service"
