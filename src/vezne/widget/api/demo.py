@@ -53,6 +53,8 @@ class StaffRoute(APIRoute):
             strict = StrictRequest(request.scope, request.receive)
             who = await edge_of(strict).authenticate(strict)
             strict.state.principal = replace(who, request_id=strict.state.request_id)
+            if await strict.body():
+                await strict.json()  # here, since FastAPI would hide what is wrong with a body it reads itself
             return await endpoint(strict)
 
         return answer

@@ -164,6 +164,7 @@ async def reserve(request: Request, response: Response, asked: ReservationIn) ->
 @api.options("/reservations", include_in_schema=False)
 async def preflight(request: Request, key: Annotated[str, Query(max_length=200)] = "") -> Response:
     """What a browser asks before a script of another site may. Without a key it does not tell whose widget it is about."""
+    take(VISITS, "preflight", address_of(request))
     origin = origin_of(request)
     if key:
         holder = await holder_of(request, key)
