@@ -84,13 +84,13 @@ class Clerk:
         origin = {"Origin": str(self.http.base_url).rstrip("/"), **headers}
         return await self.http.post(f"{self.root}{path}", data=given, headers=origin)
 
-    async def fill(self, page: str, action: str, **fields: str) -> httpx2.Response:
+    async def fill(self, page: str, action: str, /, **fields: str) -> httpx2.Response:
         """Open `page`, fill its form that goes to `action`, and send it."""
         found = [hidden for where, hidden in forms_of(await self.see(page)) if where == f"{self.root}{action}"]
         assert found, f"{page} has no form to {action}"
         return await self.send(action, {**found[0], **fields})
 
-    async def do(self, page: str, action: str, **fields: str) -> str:
+    async def do(self, page: str, action: str, /, **fields: str) -> str:
         """Fill and send a form that must be done; the page it leads to."""
         answer = await self.fill(page, action, **fields)
         assert answer.status_code == 303, answer.text[:2000]

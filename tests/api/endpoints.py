@@ -31,12 +31,14 @@ PATH_PREFIXES = {
     "waiting_id": "wtg",
     "reservation_id": "wrs",
     "intent_id": "pay",
+    "unmatched_id": "umt",
 }
 """What a path parameter names. A parameter that is not here makes the tests fail: say what it names, and make one."""
 
 GIVEN = {"PATCH /v1/customers/{customer_id}": {"name": "Ada"}, "PATCH /v1/tenant": {"name": "Kampüs"},
          "PATCH /v1/items/{item_id}": {"name": "Concert"}, "PATCH /v1/payees/{payee_id}": {"name": "Depo"},
-         "PATCH /v1/resources/{resource_id}": {"name": "Concert"}, "PATCH /v1/units/{unit_id}": {"name": "A1"}}  # fmt: skip
+         "PATCH /v1/resources/{resource_id}": {"name": "Concert"}, "PATCH /v1/units/{unit_id}": {"name": "A1"},
+         "PATCH /v1/staff/{staff_id}": {"name": "Ada"}}  # fmt: skip
 """What is not required of a body field by field and yet must be given."""
 
 NAMES = {"student_id"}

@@ -121,6 +121,25 @@ async def test_a_transfer_that_does_not_come_leaves_the_payment_open(office: Off
     assert "Has the money come?" not in seen
 
 
+@pytest.mark.parametrize(("action", "to_wallet"), [("wallet", 10_000), ("accept", 0)])
+async def test_money_that_no_order_could_take_is_decided_by_a_person(office: Office, action: str, to_wallet: int) -> None:
+    placed = await office.promised(await office.event(12_500))
+    page = f"/payments/{placed['payment']['id']}"
+    clerk = await office.clerk("finance")
+    await clerk.do(page, f"{page}/confirmation", came="yes", amount="100,00", other_amount="yes")
+    assert "Money has come that no order could take" in await clerk.see("")
+    listed = await clerk.see("/payments")
+    assert "Another amount came" in listed
+    assert "What becomes of it" not in await (await office.clerk("viewer")).see("/payments")
+    decide = "/unmatched/umt_" + listed.split("/unmatched/umt_")[1].split('"')[0]
+    assert (await clerk.send(decide, {"action": "burn"})).status_code == 422
+    done = await clerk.do("/payments", decide, action=action)
+    assert "Decided." in done
+    assert decide not in done
+    customer = parse_id("cus", placed["order"]["customer_id"])
+    assert (await office.balance(await office.wallet(customer, 0)))[0] == to_wallet
+
+
 async def test_a_payout_is_asked_for_by_one_and_approved_by_another(office: Office) -> None:
     host = await office.payee()
     await office.bank_of(host)

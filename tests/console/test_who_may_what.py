@@ -26,6 +26,7 @@ FORMS = {
     "/check-in": "checkin.write",
     "/payments/{pay}/confirmation": "payments.confirm",
     "/refunds/{ref}/confirmation": "payments.confirm",
+    "/unmatched/{umt}": "payments.write",
     "/payouts": "payouts.request",
     "/payouts/files": "payouts.approve",
     "/payouts/{pot}/approval": "payouts.approve",
@@ -42,7 +43,7 @@ FORMS = {
 
 def nobodys(path: str) -> str:
     """The path with ids of nothing."""
-    for prefix in ("ord", "pay", "ref", "pot", "stf"):
+    for prefix in ("ord", "pay", "ref", "pot", "stf", "umt"):
         path = path.replace(f"{{{prefix}}}", stated(prefix, new_id()))
     return path
 

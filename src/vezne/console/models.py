@@ -1,5 +1,6 @@
 """What the console's pages share: the menu, and the colour of each status, which never stands without its text."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -69,6 +70,20 @@ PLACES = (
     Place("payouts", "/payouts", "settlements.read"),
     Place("staff", "/staff", "staff.manage", platform_only=True),
 )
+
+
+_BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Version", "Safari"))
+_SYSTEMS = ("Windows", "Android", "iPhone", "iPad", "Mac OS", "Linux")
+
+
+def browser(client: str) -> str:
+    """A browser as people call it, of what it says of itself; empty when it says nothing that is known."""
+    for mark, name in _BROWSERS:
+        found = re.search(rf"\b{mark}/(\d{{1,4}})", client)
+        if found:
+            system = next((each for each in _SYSTEMS if each in client), "")
+            return f"{name} {found[1]}" + (f" · {system}" if system else "")
+    return ""
 
 
 def tone(status: str) -> Tone:

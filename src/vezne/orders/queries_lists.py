@@ -39,15 +39,19 @@ async def select_page(
     return [_order(row) for row in rows]
 
 
-async def select_takings(tx: Tx, since: datetime, payee_id: UUID | None) -> list[tuple[str, int, int]]:
-    """Of what was paid since then: each currency, how many orders, and the sum of their lines; of one payee where named."""
+async def select_takings(tx: Tx, since: datetime, first_id: UUID, payee_id: UUID | None) -> list[tuple[str, int, int]]:
+    """Of what was paid since then, of orders from `first_id` on: each currency, how many, and the sum of their lines; of one
+    payee where named.
+    """
     rows = await tx.fetch(
         """SELECT order_lines.currency, count(DISTINCT orders.id) AS orders, sum(order_lines.amount_minor)::bigint AS minor
            FROM orders JOIN order_lines ON order_lines.tenant_id = orders.tenant_id AND order_lines.order_id = orders.id
-           WHERE orders.tenant_id = $1 AND orders.paid_at >= $2 AND ($3::uuid IS NULL OR order_lines.payee_id = $3)
+           WHERE orders.tenant_id = $1 AND orders.paid_at >= $2 AND orders.id >= $4
+             AND ($3::uuid IS NULL OR order_lines.payee_id = $3)
            GROUP BY order_lines.currency ORDER BY order_lines.currency""",
         tx.tenant_id,
         since,
         payee_id,
+        first_id,
     )
     return [(row["currency"], row["orders"], row["minor"]) for row in rows]

@@ -1,5 +1,6 @@
 """Payments: how each one went, attempt by attempt; and confirming the money that staff receive themselves."""
 
+from typing import Literal
 from uuid import UUID
 
 from starlette.requests import Request
@@ -11,13 +12,19 @@ from vezne.console.api.reading_forms import amount_of
 from vezne.console.api.route import act, form_of, inside, pages
 from vezne.console.api.visit import Visit
 from vezne.kernel.db import Tx
+from vezne.kernel.errors import Invalid
 from vezne.kernel.ids import UnknownId, parse_id, public_id
 from vezne.kernel.money import Money
 
 api = pages()
 
 _STATUSES = [status.value for status in payments.PaymentStatus]
+_ACTIONS: tuple[Literal["refund", "wallet", "accept"], ...] = ("refund", "wallet", "accept")
 _OVER = frozenset({payments.AttemptStatus.FAILED, payments.AttemptStatus.CANCELLED, payments.AttemptStatus.EXPIRED})
+
+
+class ActionNotChosen(Invalid):
+    """Choose what becomes of the money: refund, wallet or accept."""
 
 
 @api.get("/payments")
@@ -120,6 +127,22 @@ async def confirm_refund(request: Request, slug: str, refund_id: str) -> Respons
         return f"/payments/{public_id('pay', refund.payment_id)}"
 
     return await act(visit, form, shown, work, done="refund_decided")
+
+
+@api.post("/unmatched/{unmatched_id}")
+async def resolve(request: Request, slug: str, unmatched_id: str) -> Response:
+    """Decide what becomes of money that no order could take."""
+    visit = await inside(request, slug, "payments.write", platform=True)
+    form = await form_of(visit)
+    action = next((each for each in _ACTIONS if each == form["action"]), None)
+    if action is None:
+        raise ActionNotChosen(loc=("body", "action"))
+
+    async def work(tx: Tx) -> str:
+        await orders.resolve(tx, id_of("umt", unmatched_id), action)
+        return "/payments"
+
+    return await act(visit, form, "/payments", work, done="unmatched_decided")
 
 
 async def _seen(tx: Tx, payment_id: UUID) -> payments.Payment:

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from vezne import identity
-from vezne.console.models import PLACES, tone
+from vezne.console.models import PLACES, browser, tone
 from vezne.kernel.clock import real_now
 from vezne.kernel.db import Tx
 from vezne.kernel.errors import Forbidden
@@ -205,6 +205,7 @@ class Visit:
             "when": self.when,
             "day": self.day,
             "tone": tone,
+            "browser": browser,
             "pid": public_id,
             "form_token": identity.form_token(self.token) if self.token else "",
             "once": lambda: secrets.token_urlsafe(12),

@@ -1,13 +1,17 @@
 """Lists of orders for people who look through them, and what a day came to."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from vezne.kernel.clock import real_now
 from vezne.kernel.db import Tx
 from vezne.kernel.money import Money
 from vezne.orders import queries_lists, queries_unmatched
 from vezne.orders.models import Order, Unmatched
+
+LONGEST_WAIT = timedelta(days=40)
+"""Longer than any order waits for its payment: a promised bank transfer has at most 30 days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +32,18 @@ async def orders_page(
 
 
 async def takings(tx: Tx, since: datetime) -> list[Takings]:
-    """What was paid since then, each currency by itself; to one payee's staff what was paid for its lines."""
-    rows = await queries_lists.select_takings(tx, since, tx.principal.payee_id)
+    """What was paid since then, each currency by itself; to one payee's staff what was paid for its lines.
+
+    Looks back no further than an order can wait for its payment: the newest orders are read, however many there are.
+    """
+    rows = await queries_lists.select_takings(tx, since, _oldest_paid(since), tx.principal.payee_id)
     return [Takings(orders, Money(minor, currency)) for currency, orders, minor in rows]
+
+
+def _oldest_paid(since: datetime) -> UUID:
+    """The least id an order paid since then may have: ids begin with the real time at which they were made."""
+    placed = min(since, real_now()) - LONGEST_WAIT
+    return UUID(int=(int(placed.timestamp()) * 1000) << 80)
 
 
 async def unmatched_waiting(tx: Tx, *, limit: int) -> list[Unmatched]:
