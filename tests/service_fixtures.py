@@ -81,6 +81,18 @@ class Caller:
         refund = await self.make(f"/v1/payments/{session['payment_id']}/refunds", {})
         return str(refund["id"])
 
+    async def paid_in_vain(self, customer: str, item: str) -> str:
+        """Money for a seat of an event that was cancelled while it was being paid, at MagicPay's demo."""
+        event = {"kind": "event", "name": "Concert", "capacity": 1, "item_id": item}
+        resource = (await self.make("/v1/resources", event))["id"]
+        line = {"kind": "booking", "resource_id": resource}
+        placed = await self.make("/v1/orders", {"customer_id": customer, "lines": [line]})
+        session = await self.make("/v1/magicpay/checkout-session", {"reservation_id": placed["order"]["id"]})
+        called_off = {"status": "cancelled"}
+        await self.http.patch(f"/v1/resources/{resource}", json=called_off, headers=self.tenant.headers)
+        await self.make(f"/v1/magicpay/demo/{session['session_id']}/complete", {"result": "success"})
+        return str((await self.see("/v1/unmatched-money"))["data"][0]["id"])
+
     async def asked_by_a_guest(self) -> str:
         """A reservation of the widget that waits, as all is taken."""
         begun = await self.http.get("/v1/widget/init", params={"key": self.tenant.publishable_key})
@@ -122,6 +134,7 @@ class Caller:
         paid = await self.paid_out(item["id"], payee["id"], wallet, key["key"])
         ids = paid | {
             "ref": await self.refunded(customer),
+            "umt": await self.paid_in_vain(customer, item["id"]),
             "rsc": resource,
             "unt": units["data"][0]["id"],
             "clm": booked["claim"]["id"],
