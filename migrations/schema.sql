@@ -714,6 +714,7 @@ CREATE TABLE public.payment_refunds (
     entry_id uuid,
     created_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone,
+    asking_until timestamp with time zone,
     CONSTRAINT payment_refunds_amount_minor_check CHECK ((amount_minor > 0)),
     CONSTRAINT payment_refunds_check CHECK (((status = 'succeeded'::text) = (entry_id IS NOT NULL))),
     CONSTRAINT payment_refunds_check1 CHECK (((status = 'pending'::text) = (ended_at IS NULL))),
@@ -2100,6 +2101,8 @@ GRANT UPDATE(asks) ON TABLE public.payment_refunds TO vezne_service;
 GRANT UPDATE(entry_id) ON TABLE public.payment_refunds TO vezne_service;
 
 GRANT UPDATE(ended_at) ON TABLE public.payment_refunds TO vezne_service;
+
+GRANT UPDATE(asking_until) ON TABLE public.payment_refunds TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.payment_transactions TO vezne_service;
 

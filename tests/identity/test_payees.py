@@ -123,7 +123,7 @@ async def test_a_change_that_cannot_be_changes_nothing(http: httpx2.AsyncClient,
     address = f"{PAYEES}/{made['id']}"
     for body in ({"iban": "TR00"}, {"bic": "TGBATRI5X"}, {"country": "AA", "name": "x"}, {"name": None}, {"reference": "mine"}):
         assert (await http.patch(address, json=body, headers=tenant.headers)).status_code == 422
-    assert (await http.patch(address, json={}, headers=tenant.headers)).json()["code"] == "nothing_to_change"
+    assert (await http.patch(address, json={}, headers=tenant.headers)).json()["code"] == "payee_not_changed"
     assert (await http.get(address, headers=tenant.headers)).json() == made
 
 

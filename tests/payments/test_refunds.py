@@ -1,15 +1,18 @@
 """Money on its way back."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from desk_fixtures import MINUTE, Desk
+from desk_fixtures import KEY, MINUTE, SECRET, Desk
 from vezne import payments
 from vezne.kernel.ids import public_id
 from vezne.payments.operations.refunding import refund_at_provider
+from vezne.payments.providers.base import ProviderRefund, RefundRequest
+from vezne.payments.providers.simulated import SimulatedProvider
 
 
 async def paid(desk: Desk, minor: int = 10_000) -> UUID:
@@ -151,3 +154,47 @@ async def test_a_refund_asked_twice_with_one_key_is_one_refund(desk: Desk) -> No
     assert first.json() == again.json()
     assert again.headers["Idempotency-Replayed"] == "true"
     assert (await desk.payment(payment_id)).refunding_minor == 100
+
+
+class Slow(SimulatedProvider):
+    """A provider that takes its time to give money back, and would do so twice."""
+
+    asked = 0
+
+    async def refund(self, request: RefundRequest) -> ProviderRefund:
+        self.asked += 1
+        await asyncio.sleep(0.3)
+        return await super().refund(request)
+
+
+async def slowly_refunded(desk: Desk) -> tuple[Desk, Slow, UUID]:
+    """A refund that was promised, at a slow provider."""
+    slow = Slow(base_url=desk.sandbox.url, api_key=KEY, webhook_secret=SECRET)
+    at = replace(desk, gateways=replace(desk.gateways, providers={"simulated": slow}))
+    made = await at.pay()
+    await at.sandbox.play(await at.start(made.id))
+    await at.finalise(made.id)
+    async with at.db.transaction(at.principal) as tx:
+        refund = await payments.refund(tx, made.id, 2_500)
+    return at, slow, refund.id
+
+
+async def test_two_workers_with_the_same_refund_ask_its_provider_once(desk: Desk) -> None:
+    at, slow, refund_id = await slowly_refunded(desk)
+    await asyncio.gather(*(refund_at_provider(at.db, at.gateways, at.principal, refund_id) for _ in range(4)))
+    assert slow.asked == 1
+    assert await desk.events("refund.succeeded") == 1
+    await slow.aclose()
+
+
+async def test_a_refund_whose_asker_was_killed_is_asked_again_when_the_lease_is_over(desk: Desk) -> None:
+    at, slow, _ = await slowly_refunded(desk)
+    lease = "UPDATE payment_refunds SET asking_until = $2 WHERE tenant_id = $1"
+    await desk.owner.execute(lease, desk.tenant.tenant_id, at.gateways.now() + timedelta(minutes=1))
+    assert await at.work("payments.refund_at_provider") == 1
+    assert slow.asked == 0
+    await desk.owner.execute(lease, desk.tenant.tenant_id, at.gateways.now())
+    assert await at.work("payments.refund_at_provider", ahead=timedelta(minutes=3)) == 1
+    assert slow.asked == 1
+    assert await desk.events("refund.succeeded") == 1
+    await slow.aclose()

@@ -30,7 +30,7 @@ Iban = Annotated[str, StringConstraints(min_length=5, max_length=50)]
 Bic = Annotated[str, StringConstraints(min_length=8, max_length=11)]
 
 
-class NothingToChange(Invalid):
+class PayeeNotChanged(Invalid):
     """Give at least one detail of the payee to change."""
 
 
@@ -121,13 +121,13 @@ async def get_payee(payee_id: PayeeId, tx: TxDep) -> PayeeOut:
 @payee_api.patch(
     "/{payee_id}",
     dependencies=[requires("payees.write")],
-    responses=refusals(PayeeUnknown, NothingToChange, IbanInvalid, BicInvalid, CountryUnknown),
+    responses=refusals(PayeeUnknown, PayeeNotChanged, IbanInvalid, BicInvalid, CountryUnknown),
 )
 async def patch_payee(payee_id: PayeeId, body: PayeePatch, tx: TxDep) -> PayeeOut:
     """Change a payee's details or bank account. Payouts already sent are not changed."""
     changes = body.model_dump(exclude_unset=True)
     if not changes:
-        raise NothingToChange(loc=("body",))
+        raise PayeeNotChanged(loc=("body",))
     if changes.get("metadata", {}) is None:
         changes["metadata"] = {}
     return _payee(await payees.change_payee(tx, payee_id, changes))

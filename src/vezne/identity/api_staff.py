@@ -40,7 +40,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whit
 Role = Annotated[str, Field(max_length=64, description=f"one of {', '.join(ROLES)}", examples=["viewer"])]
 
 
-class NothingToChange(Invalid):
+class StaffNotChanged(Invalid):
     """Give at least one of name, role, payee_id, locale, active."""
 
 
@@ -144,7 +144,7 @@ async def get_staff(staff_id: StaffId, tx: TxDep) -> StaffOut:
     "/{staff_id}",
     responses=refusals(
         StaffNotFound,
-        NothingToChange,
+        StaffNotChanged,
         OwnStanding,
         LastOwner,
         RoleUnknown,
@@ -159,7 +159,7 @@ async def patch_staff(staff_id: StaffId, body: StaffPatch, tx: TxDep) -> StaffOu
     given = body.model_dump(exclude_unset=True)
     changes = {name: value for name, value in given.items() if value is not None or name in {"payee_id", "locale"}}
     if not changes:
-        raise NothingToChange(loc=("body",))
+        raise StaffNotChanged(loc=("body",))
     return StaffOut(**_facts(await staff.change_staff(tx, staff_id, changes)))
 
 

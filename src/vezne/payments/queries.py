@@ -30,7 +30,7 @@ def _attempt(row: Record) -> Attempt:
 
 
 def _refund(row: Record) -> Refund:
-    facts = {name: value for name, value in row.items() if name != "tenant_id"}
+    facts = {name: value for name, value in row.items() if name not in {"tenant_id", "asking_until"}}
     facts["status"] = RefundStatus(facts["status"])
     return Refund(**facts)
 
@@ -316,12 +316,23 @@ async def select_refunds(tx: Tx, payment_id: UUID) -> list[Refund]:
     return [_refund(row) for row in rows]
 
 
-async def update_refund_asked(tx: Tx, refund_id: UUID) -> int:
-    """Count one more question to the provider; how many there were before."""
-    before: int = await tx.fetchval(
-        "UPDATE payment_refunds SET asks = asks + 1 WHERE tenant_id = $1 AND id = $2 RETURNING asks - 1", tx.tenant_id, refund_id
+async def lease_refund(tx: Tx, refund_id: UUID, *, now: datetime, until: datetime) -> int | None:
+    """Be the one who asks the provider until then; how often it was asked before. None while somebody else is at it."""
+    before: int | None = await tx.fetchval(
+        """UPDATE payment_refunds SET asks = asks + 1, asking_until = $4
+           WHERE tenant_id = $1 AND id = $2 AND (asking_until IS NULL OR asking_until <= $3)
+           RETURNING asks - 1""",
+        tx.tenant_id,
+        refund_id,
+        now,
+        until,
     )
     return before
+
+
+async def end_lease(tx: Tx, refund_id: UUID) -> None:
+    """Whoever asked is done."""
+    await tx.execute("UPDATE payment_refunds SET asking_until = NULL WHERE tenant_id = $1 AND id = $2", tx.tenant_id, refund_id)
 
 
 async def update_refund(

@@ -18,7 +18,7 @@ class NumberUnreadable(Invalid):
     """A whole number from {least} to {most} is asked for."""
 
 
-class DayUnreadable(Invalid):
+class FilterDayUnreadable(Invalid):
     """A day is asked for, such as 2026-03-01."""
 
 
@@ -48,8 +48,8 @@ def number_of(text: str, *, least: int = 0, most: int) -> int:
 
 
 def day_of(text: str) -> date:
-    """A day as browsers send it. Raises DayUnreadable."""
+    """A day as browsers send it. Raises FilterDayUnreadable."""
     try:
         return date.fromisoformat(text[:10])
     except ValueError:
-        raise DayUnreadable from None
+        raise FilterDayUnreadable from None

@@ -59,10 +59,14 @@ async def create_payee(
         metadata=dict(metadata or {}),
         created_at=tx.now,
     )
+    return await _keep(tx, made, sealed)
+
+
+async def _keep(tx: Tx, made: Payee, sealed: SealedIban | None) -> tuple[Payee, bool]:
     if await queries.insert_payee(tx, made, sealed):
-        await tx.publish(PayeeCreated(payee_id=made.id, reference=reference))
+        await tx.publish(PayeeCreated(payee_id=made.id, reference=made.reference))
         return made, True
-    known = await queries.select_payee_by_reference(tx, reference or "")  # only a reference can be taken
+    known = await queries.select_payee_by_reference(tx, made.reference or "")  # only a reference can be taken
     return _there(known, made.id), False
 
 

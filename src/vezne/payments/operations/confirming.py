@@ -56,17 +56,8 @@ async def confirm(
     """
     asked = await settling.lock(tx, payment_id)
     attempt = await _promised(tx, gateways, payment_id)
-    shown = public_id("pay", payment_id)
-    if received != asked.amount and not (other_amount and received.minor):
-        field = "received_minor" if received.currency == asked.currency else "currency"
-        raise ReceivedAmountDiffers(
-            loc=("body", field),
-            payment_id=shown,
-            asked_minor=asked.amount_minor,
-            asked_currency=asked.currency,
-            received_minor=received.minor,
-            currency=received.currency,
-        )
+    if not (other_amount and received.minor):
+        _refuse_another_amount(asked, received)
     if attempt.status in {AttemptStatus.CAPTURED, AttemptStatus.MISMATCHED}:
         return asked
     seen = _seen(tx, attempt, Grade.CAPTURED, received, note, reference)
@@ -82,6 +73,18 @@ async def confirm(
         )
     )
     return await settling.payment(tx, payment_id)
+
+
+def _refuse_another_amount(asked: Payment, received: Money) -> None:
+    if received != asked.amount:
+        raise ReceivedAmountDiffers(
+            loc=("body", "received_minor" if received.currency == asked.currency else "currency"),
+            payment_id=public_id("pay", asked.id),
+            asked_minor=asked.amount_minor,
+            asked_currency=asked.currency,
+            received_minor=received.minor,
+            currency=received.currency,
+        )
 
 
 async def reject(tx: Tx, gateways: Gateways, payment_id: UUID, *, note: str = "") -> Payment:

@@ -1,5 +1,6 @@
 """Giving money back: promised in one transaction, done at the provider by a job, booked when the provider says so."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from vezne.kernel.db import Database, Tx
@@ -20,6 +21,9 @@ from vezne.payments.providers.base import (
     RefundGrade,
     RefundRequest,
 )
+
+LEASE = timedelta(minutes=2)
+"""How long one who asks a provider keeps others from asking: longer than any answer is waited for."""
 
 
 class UnknownRefund(NotFound):
@@ -87,7 +91,15 @@ async def refund_at_provider(db: Database, gateways: Gateways, principal: Princi
         attempt = await queries.select_attempt(tx, found.attempt_id)
         if attempt is not None and gateways.provider(attempt.provider).capabilities.offline:
             return  # staff pay it out, and say so
-        asks = await queries.update_refund_asked(tx, refund_id)
+        asks = await queries.lease_refund(tx, refund_id, now=gateways.now(), until=gateways.now() + LEASE)
+        if asks is None:  # somebody is asking just now; should they be killed at it, it is asked again when their lease is over
+            await tx.enqueue(
+                "payments.refund_at_provider",
+                {"refund_id": found.reference},
+                after=LEASE,
+                dedupe=f"{found.reference}:after the lease",
+            )
+            return
         await tx.enqueue(
             "payments.refund_at_provider",
             {"refund_id": found.reference},
@@ -100,9 +112,13 @@ async def refund_at_provider(db: Database, gateways: Gateways, principal: Princi
 
 
 async def _ask_and_settle(db: Database, provider: Provider, principal: Principal, asked: Refund, attempt: Attempt) -> None:
-    seen = await _ask(provider, asked, attempt.provider_ref or "")
-    async with db.transaction(principal) as tx:
-        await settle(tx, asked, attempt.provider, seen)
+    try:
+        seen = await _ask(provider, asked, attempt.provider_ref or "")
+        async with db.transaction(principal) as tx:
+            await settle(tx, asked, attempt.provider, seen)
+    finally:
+        async with db.transaction(principal) as tx:
+            await queries.end_lease(tx, asked.id)
 
 
 async def known(tx: Tx, refund_id: UUID) -> Refund:
