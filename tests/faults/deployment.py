@@ -35,8 +35,14 @@ class Running:
     folder: Path
     port: int = field(default_factory=free_port)
     sandbox_port: int = field(default_factory=free_port)
+    database_url: str | None = None
     process: subprocess.Popen[bytes] | None = None
     secret_key: str = ""
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What it is made of."""
+        return KINDS if self.database_url is None else tuple(kind for kind in KINDS if kind != "postgres")
 
     @property
     def url(self) -> str:
@@ -61,6 +67,7 @@ class Running:
             "VEZNE_DATA_DIR": str(self.folder / "data"),
             "VEZNE_SANDBOX_PORT": str(self.sandbox_port),
             "PAYMENT_SERVICE_PORT": str(self.port),
+            **({} if self.database_url is None else {"DATABASE_URL": self.database_url}),
         }
 
     async def start(self) -> None:
@@ -123,13 +130,23 @@ class Running:
             await self.start()
         return True
 
+    def kill_peer(self, port: int) -> Kind | None:
+        """kill -9 the process that is connected to somewhere from this port; of which kind it was."""
+        assert self.process is not None
+        for found in psutil.Process(self.process.pid).children(recursive=True):
+            if any(at.laddr.port == port and at.status == psutil.CONN_ESTABLISHED for at in found.net_connections("inet")):
+                kind = self._kind(found)
+                found.kill()
+                return kind
+        return None
+
     async def settled(self) -> None:
         """Wait until every kind of process lives and the service is ready."""
         async with asyncio.timeout(READY_WITHIN), httpx2.AsyncClient(trust_env=False) as http:
             while True:
                 with suppress(httpx2.TransportError):
                     ready = await http.get(f"{self.url}/readyz", timeout=5)
-                    if ready.status_code == 200 and all(self.pids(kind) for kind in KINDS):
+                    if ready.status_code == 200 and all(self.pids(kind) for kind in self.kinds):
                         return
                 await asyncio.sleep(0.1)
 
@@ -145,9 +162,9 @@ class Running:
 
 
 @asynccontextmanager
-async def vezne_run(folder: Path) -> AsyncIterator[Running]:
-    """`vezne run` while the block runs."""
-    running = Running(folder)
+async def vezne_run(folder: Path, database_url: str | None = None) -> AsyncIterator[Running]:
+    """`vezne run` while the block runs, with a database of its own or on the one that is given."""
+    running = Running(folder, database_url=database_url)
     try:
         await running.start()
         yield running

@@ -14,10 +14,27 @@ from urllib.parse import parse_qs, unquote, urlsplit
 Side = Literal["to_server", "to_client"]
 Moment = Literal["before", "in flight", "answered"]
 CHUNK = 65536
+REMEMBERED = 2**20
 
 
 class Cut(Exception):
     """The connection ends here."""
+
+
+@dataclass(eq=False)
+class AtCommit:
+    """What happens to the next transaction that says all these words, when it commits.
+
+    Its connection is cut at that moment. With `waits`, the transaction first stands still there, until `go` is set: `port`, by
+    which whoever commits is connected to the proxy, tells who that is.
+    """
+
+    words: tuple[bytes, ...]
+    moment: Moment
+    waits: bool = False
+    port: int = 0
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    go: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(eq=False)
@@ -28,6 +45,8 @@ class Link:
     server: asyncio.StreamWriter
     budget: dict[Side, int] = field(default_factory=dict)
     at_commit: Moment | None = None
+    said: bytearray = field(default_factory=bytearray)
+    fate: AtCommit | None = None
 
     def cut(self) -> None:
         """End both halves at once, without a goodbye."""
@@ -44,7 +63,7 @@ class FaultProxy:
 
     `cut_after`: each new connection is cut after so many bytes to that side. `commit_cuts`: so many COMMITs to come are cut, at
     the moment that `commit_moment` names. `slow`: seconds each chunk takes longer. `half_open`: nothing arrives any more,
-    and nobody is told.
+    and nobody is told. `fates`: what is to happen to one transaction each, known by what it says.
     """
 
     open: Open
@@ -54,6 +73,7 @@ class FaultProxy:
     commit_moment: Moment = "answered"
     slow: float = 0.0
     half_open: bool = False
+    fates: list[AtCommit] = field(default_factory=list)
     fired: Counter[str] = field(default_factory=Counter)
     links: set[Link] = field(default_factory=set)
 
@@ -113,17 +133,42 @@ class FaultProxy:
                 await writer.drain()
                 self.fired[f"cut {side}"] += 1
                 raise Cut
-        if side == "to_server" and self.commit_cuts and _commits(chunk):
-            self.commit_cuts -= 1
-            link.at_commit = self.commit_moment
+        if side == "to_server":
+            self._listen(link, chunk)
             if link.at_commit == "before":
-                self._count_commit(link)
-        if side == "to_client" and link.at_commit:
-            self._count_commit(link)  # the server has committed and said so; nobody hears it
+                await self._end_at_commit(link)
+        elif link.at_commit:
+            await self._end_at_commit(link)  # the server has committed and said so; nobody hears it
         writer.write(chunk)
         await writer.drain()
         if link.at_commit == "in flight":
-            self._count_commit(link)
+            await self._end_at_commit(link)
+
+    def _listen(self, link: Link, chunk: bytes) -> None:
+        """Remember what a transaction says while anybody waits for words, and see whether it commits."""
+        if self.fates:
+            if b"BEGIN" in chunk:
+                link.said.clear()
+            link.said += chunk[: REMEMBERED - len(link.said)]
+        if not _commits(chunk):
+            return
+        if self.commit_cuts:
+            self.commit_cuts -= 1
+            link.at_commit = self.commit_moment
+            return
+        link.fate = next((fate for fate in self.fates if all(word in link.said for word in fate.words)), None)
+        if link.fate is not None:
+            self.fates.remove(link.fate)
+            link.fate.port = link.client.get_extra_info("peername")[1]
+            link.at_commit = link.fate.moment
+
+    async def _end_at_commit(self, link: Link) -> None:
+        if link.fate is not None:
+            link.fate.reached.set()
+            if link.fate.waits:
+                await link.fate.go.wait()
+            self.fired[f"{link.fate.words[0].decode()} cut at COMMIT, {link.at_commit}"] += 1
+        self._count_commit(link)
 
     def _count_commit(self, link: Link) -> None:
         self.fired[f"cut at COMMIT, {link.at_commit}"] += 1

@@ -1,0 +1,162 @@
+"""kill -9 while seats and storage are bought, paid, given back, checked in and paid out: everybody has it once, or the money."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+
+import httpx2
+import pytest
+import pytest_asyncio
+
+from faults.box_office import ROADS, BoxOffice, Road, several
+from faults.clients import Client
+from faults.counting import check
+from faults.deployment import Kind, Running, vezne_run
+from faults.proxy import AtCommit, FaultProxy, Moment, postgres_at, proxy_to
+from faults.rounds import Rounds
+from figures_fixtures import Figures
+
+pytestmark = pytest.mark.slow
+
+LONG = bool(os.environ.get("VEZNE_SOAK_MINUTES"))
+KILLED: tuple[Kind, ...] = ("http", "worker", "postgres", "sandbox")
+FACTS = ("order.placed", "payment.succeeded", "refund.requested", "ticket.checked_in", "payout.requested")
+MOMENTS: tuple[Moment, ...] = ("before", "in flight", "answered")
+
+
+@pytest_asyncio.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    """The whole service, as a user starts it."""
+    async with vezne_run(tmp_path) as made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def to_postgres(fresh_dsn: str) -> AsyncIterator[FaultProxy]:
+    """A proxy before a database that nobody else uses."""
+    async with proxy_to(postgres_at(fresh_dsn)[0]) as made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def behind_proxy(tmp_path: Path, fresh_dsn: str, to_postgres: FaultProxy) -> AsyncIterator[Running]:
+    """The whole service, whose processes reach PostgreSQL through the proxy."""
+    async with vezne_run(tmp_path, postgres_at(fresh_dsn)[1](to_postgres.port)) as made:
+        yield made
+
+
+async def box_office(running: Running, http: httpx2.AsyncClient, figures: Figures, random: Random) -> BoxOffice:
+    """Open for business."""
+    headers = {"Authorization": f"Bearer {running.secret_key}"}
+    client, checker = (Client(http, headers, figures, Random(random.random())) for _ in range(2))
+    office = BoxOffice(client, checker, running, figures, random)
+    await office.open()
+    return office
+
+
+async def test_everybody_has_it_once_though_processes_are_killed(
+    running: Running, figures: Figures, random: Random, rounds: Rounds
+) -> None:
+    figures.promise(*(f"killed {kind}" for kind in KILLED), *(f"seats by {road}" for road in ROADS), "storage by payu")
+    figures.promise("refunds", "let in", "payouts", "customers who have it once", "audits")
+    async with httpx2.AsyncClient(base_url=running.url, trust_env=False, timeout=15) as http:
+        office = await box_office(running, http, figures, random)
+        for number in rounds.of(len(KILLED)):
+            kind = KILLED[number % len(KILLED)]
+            await several([*customers(office), office.pay_out(), kill(running, kind, figures, random)])
+            await running.settled()
+            await office.pay_out()
+            await check(office)
+            figures["rounds"] += 1
+
+
+def customers(office: BoxOffice) -> list[object]:
+    """Seats by every road, and storage by some."""
+    return [*(office.customer(road) for road in ROADS), *(office.customer(road, "storage") for road in ROADS[1:3])]
+
+
+async def kill(running: Running, kind: Kind, figures: Figures, random: Random) -> None:
+    """At a moment that chance chooses."""
+    await asyncio.sleep(random.random() * (4 if LONG else 1.5))
+    async with asyncio.timeout(60):
+        while not await running.kill(kind, random.random()):
+            await asyncio.sleep(0.05)
+    figures[f"killed {kind}"] += 1
+
+
+async def test_everybody_has_it_once_though_connections_are_cut_at_commit(
+    behind_proxy: Running, to_postgres: FaultProxy, figures: Figures, random: Random, rounds: Rounds
+) -> None:
+    figures.promise(*(f"{fact} cut at COMMIT, {moment}" for fact in FACTS for moment in MOMENTS))
+    figures.promise("replayed", "customers who have it once", "audits")
+    async with httpx2.AsyncClient(base_url=behind_proxy.url, trust_env=False, timeout=15) as http:
+        office = await box_office(behind_proxy, http, figures, random)
+        for number in rounds.of(len(MOMENTS)):
+            bought = await several([office.customer(road) for road in ROADS[:2]])  # something to pay out
+            to_postgres.fates = [AtCommit((fact.encode(),), MOMENTS[number % len(MOMENTS)]) for fact in FACTS]
+            await several([*customers(office), office.pay_out()])
+            await the_rest_happens(office, to_postgres)
+            if number % len(MOMENTS) == len(MOMENTS) - 1:
+                await check(office)
+            figures["customers"] += len(bought)
+            figures["rounds"] += 1
+    figures.update(to_postgres.fired)
+
+
+async def the_rest_happens(office: BoxOffice, proxy: FaultProxy) -> None:
+    """Chance left out what a cut is still waiting for."""
+    async with asyncio.timeout(60):
+        while proxy.fates:
+            bought = await office.buy("simulated")
+            assert bought is not None
+            await office.pay(bought, comes_back=True)
+            await office.settled(bought)
+            waiting = {fate.words[0] for fate in proxy.fates}
+            if b"payout.requested" in waiting:
+                await office.pay_out()
+            elif b"ticket.checked_in" in waiting:
+                await office.come_in(bought)
+            else:
+                await office.give_back(bought)
+
+
+@pytest.mark.parametrize("moment", ["before", "answered"])
+async def test_killed_between_the_providers_success_and_our_commit(
+    moment: Moment, behind_proxy: Running, to_postgres: FaultProxy, figures: Figures, random: Random, rounds: Rounds
+) -> None:
+    """The process has asked the provider, has written everything, and dies at its COMMIT. The browser is never seen again."""
+    figures.promise("killed http at its COMMIT", "killed worker at its COMMIT", "customers who have it once")
+    async with httpx2.AsyncClient(base_url=behind_proxy.url, trust_env=False, timeout=15) as http:
+        office = await box_office(behind_proxy, http, figures, random)
+        for _ in rounds.of(1):
+            await office.delay_webhooks(4_000)
+            await several([killed_at_commit(office, to_postgres, moment, road, by="redirect") for road in ROADS[1:]])
+            await office.delay_webhooks(0)
+            await behind_proxy.settled()
+            await several([killed_at_commit(office, to_postgres, moment, road, by="webhook") for road in ROADS[1:3]])
+            await behind_proxy.settled()
+            await check(office)
+            figures["rounds"] += 1
+    figures.update(to_postgres.fired)
+
+
+async def killed_at_commit(office: BoxOffice, proxy: FaultProxy, moment: Moment, road: Road, *, by: str) -> None:
+    """A customer pays; whoever learns it is killed as it commits. The browser gives up; only MagicPay's guest presses again."""
+    bought = await office.buy(road)
+    assert bought is not None
+    fate = AtCommit((b"payment.succeeded", bought.order["payment_id"].encode()), moment, waits=True)
+    proxy.fates.append(fate)
+    paying = asyncio.create_task(office.pay(bought, comes_back=by == "redirect"))
+    async with asyncio.timeout(30):
+        await fate.reached.wait()
+    kind = office.running.kill_peer(fate.port)
+    fate.go.set()
+    office.figures[f"killed {kind} at its COMMIT"] += 1
+    if by == "redirect" and road != "magicpay":
+        paying.cancel()
+    with suppress(asyncio.CancelledError):
+        await paying
+    await office.settled(bought)
