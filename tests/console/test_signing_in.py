@@ -158,11 +158,11 @@ async def test_a_form_from_another_site_does_nothing(office: Office, headers: di
 async def test_a_form_without_its_sessions_token_does_nothing(office: Office) -> None:
     clerk, other = await office.clerk(), await office.clerk()
     for given in ("", "nonsense", identity.form_token(other.token or "")):
-        answer = await clerk.send("/staff", {"email": "e@example.org", "name": "E", "role": "viewer", "form_token": given})
+        answer = await clerk.send("/staff", {"email": "forged@example.com", "name": "E", "role": "viewer", "form_token": given})
         assert answer.status_code == 403
     bare = await clerk.http.post(f"{office.root}/staff", data={"form_token": identity.form_token(clerk.token or "")})
     assert bare.status_code == 403
-    assert "e@example.org" not in await clerk.see("/staff")
+    assert "forged@example.com" not in await clerk.see("/staff")
 
 
 async def test_a_form_that_is_too_large_or_none_at_all_is_refused(office: Office) -> None:

@@ -207,3 +207,13 @@ async def test_only_who_manages_staff_sees_them(http: httpx2.AsyncClient, tenant
     made = (await http.post("/v1/api-keys", json=key, headers=tenant.headers)).json()
     answer = await http.get("/v1/staff", headers={"Authorization": f"Bearer {made['key']}"})
     assert answer.status_code == 403
+
+
+async def test_the_audit_names_a_partner_who_would_see_everything(
+    db: Database, tenant: TestTenant, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    person = await joined(db, tenant, "partner", payee_id=await payee(db, tenant))
+    await owner.execute("UPDATE staff SET payee_id = NULL WHERE id = $1", person.id)
+    async with db.transaction(tenant.principal, read_only=True) as tx:
+        assert [found.subject for found in await identity.audit(tx)] == [public_id("stf", person.id)]
+    await owner.execute("UPDATE staff SET role = 'viewer' WHERE id = $1", person.id)

@@ -10,6 +10,7 @@ from vezne.app.desk import Desk, desk
 from vezne.app.tenants import NamedTenant, find_tenant
 from vezne.kernel.db import Tx
 from vezne.kernel.ids import parse_id, public_id
+from vezne.kernel.settings import Settings
 
 commands = typer.Typer()
 staff = typer.Typer(no_args_is_help=True, help="Staff: who may use the console, and as what.")
@@ -92,8 +93,8 @@ async def _named(tx: Tx, who: str) -> identity.Staff:
 
 
 def _link(open_desk: Desk, found: NamedTenant, invitation: identity.Invitation) -> dict[str, Any]:
-    settings, running = open_desk.deployment.settings, open_desk.deployment.connection()
-    address = settings.public_url or (running and running.url) or f"http://{settings.host}:{settings.port}"
+    chosen, running = Settings().public_url, open_desk.deployment.connection()
+    address = chosen or (running and running.url) or open_desk.deployment.settings.public_url
     return {
         "link": f"{address}/console/{found.tenant.slug}/invitations/{invitation.token}",
         "good_until": invitation.expires_at.isoformat(),

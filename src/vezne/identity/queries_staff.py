@@ -47,7 +47,7 @@ async def select_proof(tx: Tx, email: str) -> tuple[Staff, Proof] | None:
     return None if row is None else (_staff(row), _proof(row))
 
 
-async def select_all_staff(tx: Tx, *, before: UUID | None, limit: int) -> list[Staff]:
+async def select_all_staff(tx: Tx, *, before: UUID | None, limit: int | None) -> list[Staff]:
     """Staff, newest first."""
     rows = await tx.fetch(
         """SELECT * FROM staff WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3""",

@@ -4,9 +4,10 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from vezne.identity import queries
+from vezne.identity import queries, queries_staff
 from vezne.identity.models import AuditRecord
-from vezne.identity.permissions import ALL
+from vezne.identity.models_staff import SCOPED_ROLES
+from vezne.identity.permissions import ALL, ROLES
 from vezne.kernel.audit import Finding
 from vezne.kernel.db import Tx
 from vezne.kernel.ids import public_id
@@ -24,8 +25,10 @@ async def audit_log(
 
 
 async def audit(tx: Tx) -> list[Finding]:
-    """The tenant is there with settings that can be read; keys hold only permissions that exist, and only restricted ones any."""
-    return [*await _findings_of_tenant(tx), *await _findings_of_keys(tx)]
+    """The tenant is there with settings that can be read; keys hold only permissions that exist, only restricted ones any;
+    staff have a role that exists, and a payee where the role is held to one, and nowhere else.
+    """
+    return [*await _findings_of_tenant(tx), *await _findings_of_keys(tx), *await _findings_of_staff(tx)]
 
 
 async def _findings_of_tenant(tx: Tx) -> list[Finding]:
@@ -45,4 +48,16 @@ async def _findings_of_keys(tx: Tx) -> list[Finding]:
         Finding("keys hold known permissions", public_id("key", key.id), f"{key.kind} with {sorted(key.permissions)}")
         for key in await queries.select_keys(tx)
         if key.permissions - ALL or (key.kind == "restricted") != bool(key.permissions)
+    ]
+
+
+async def _findings_of_staff(tx: Tx) -> list[Finding]:
+    return [
+        Finding(
+            "staff have a role that fits them", public_id("stf", person.id), f"{person.role}, of one payee: {person.payee_id}"
+        )
+        for person in await queries_staff.select_all_staff(tx, before=None, limit=None)
+        if person.role not in ROLES
+        or (person.role == "partner" and person.payee_id is None)
+        or (person.payee_id is not None and person.role not in SCOPED_ROLES)
     ]
