@@ -33,8 +33,8 @@ from vezne.kernel import clock
 from vezne.kernel.clock import ClockGoesBack, ClockOfLiveTenant, ClockRuns, ClockTooFar, Moment
 from vezne.kernel.errors import Invalid
 from vezne.kernel.http import RequestModel, TxDep, keep_instead, refusals, requires, router
-from vezne.kernel.ids import PublicId, UnknownId, new_id, parse_id, public_id
-from vezne.kernel.paging import CursorUnknown, Page, PageQuery, cursor
+from vezne.kernel.ids import PublicId, new_id
+from vezne.kernel.paging import CursorUnknown, Page, PageQuery, by_id, page_of
 
 tenant_api = router("/v1/tenant", "Tenant")
 key_api = router("/v1/api-keys", "API keys", permission="keys.manage")
@@ -193,10 +193,8 @@ async def post_key(body: KeyIn, tx: TxDep, request: Request) -> KeyOut:
 @key_api.get("", responses=refusals(CursorUnknown))
 async def get_keys(page: PageQuery, tx: TxDep) -> Page[KeyOut]:
     """API keys, newest first, the ended ones too."""
-    found = await keys.list_keys(tx, before=_position(page, "key"), limit=page.limit + 1)
-    shown = found[: page.limit]
-    more = len(found) > page.limit
-    return Page(data=[_key(key) for key in shown], has_more=more, next=cursor(public_id("key", shown[-1].id)) if more else None)
+    found = await keys.list_keys(tx, before=page.id_of("key"), limit=page.limit + 1)
+    return page_of(found, page, _key, by_id("key"))
 
 
 @key_api.post("/{key_id}/rotations", status_code=201, responses=refusals(KeyNotFound, KeyEnded, PermissionBeyondOwn))
@@ -227,14 +225,8 @@ async def get_customers(
     page: PageQuery, tx: TxDep, reference: Annotated[str | None, Query(max_length=200)] = None
 ) -> Page[CustomerOut]:
     """Customers, newest first, or the one with `reference`."""
-    found = await customers.customers(tx, reference=reference, before=_position(page, "cus"), limit=page.limit + 1)
-    shown = found[: page.limit]
-    more = len(found) > page.limit
-    return Page(
-        data=[_customer(person) for person in shown],
-        has_more=more,
-        next=cursor(public_id("cus", shown[-1].id)) if more else None,
-    )
+    found = await customers.customers(tx, reference=reference, before=page.id_of("cus"), limit=page.limit + 1)
+    return page_of(found, page, _customer, by_id("cus"))
 
 
 @customer_api.get("/{customer_id}", dependencies=[requires("customers.read")], responses=refusals(CustomerNotFound))
@@ -283,26 +275,8 @@ async def get_audit_log(
     type: Annotated[str | None, Query(max_length=100, examples=["wallet.debited"])] = None,  # noqa: A002 - its name in the API
 ) -> Page[AuditOut]:
     """What happened, newest first, with who did it."""
-    found = await auditing.audit_log(
-        tx, subject=subject, actor=actor, type_=type, before=_position(page, "evt"), limit=page.limit + 1
-    )
-    shown = found[: page.limit]
-    more = len(found) > page.limit
-    return Page(
-        data=[_record(record) for record in shown],
-        has_more=more,
-        next=cursor(public_id("evt", shown[-1].id)) if more else None,
-    )
-
-
-def _position(page: PageQuery, prefix: str) -> UUID | None:
-    position = page.position()
-    if position is None:
-        return None
-    try:
-        return parse_id(prefix, position)
-    except UnknownId:
-        raise CursorUnknown(loc=("query", "after")) from None
+    found = await auditing.audit_log(tx, subject=subject, actor=actor, type_=type, before=page.id_of("evt"), limit=page.limit + 1)
+    return page_of(found, page, _record, by_id("evt"))
 
 
 def _tenant(tenant: Tenant) -> TenantOut:

@@ -19,8 +19,8 @@ from vezne.identity.payees import (
 )
 from vezne.kernel.errors import Invalid
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
-from vezne.kernel.ids import PublicId, UnknownId, parse_id, public_id
-from vezne.kernel.paging import CursorUnknown, Page, PageQuery, cursor
+from vezne.kernel.ids import PublicId
+from vezne.kernel.paging import CursorUnknown, Page, PageQuery, by_id, page_of
 
 payee_api = router("/v1/payees", "Payees")
 
@@ -104,12 +104,8 @@ async def get_payees(
     active: Annotated[bool | None, Query()] = None,
 ) -> Page[PayeeOut]:
     """Payees, newest first, or the one with `reference`."""
-    found = await payees.payees(tx, reference=reference, active=active, before=_position(page), limit=page.limit + 1)
-    shown = found[: page.limit]
-    more = len(found) > page.limit
-    return Page(
-        data=[_payee(each) for each in shown], has_more=more, next=cursor(public_id("pye", shown[-1].id)) if more else None
-    )
+    found = await payees.payees(tx, reference=reference, active=active, before=page.id_of("pye"), limit=page.limit + 1)
+    return page_of(found, page, _payee, by_id("pye"))
 
 
 @payee_api.get("/{payee_id}", dependencies=[requires("payees.read")], responses=refusals(PayeeUnknown))
@@ -131,16 +127,6 @@ async def patch_payee(payee_id: PayeeId, body: PayeePatch, tx: TxDep) -> PayeeOu
     if changes.get("metadata", {}) is None:
         changes["metadata"] = {}
     return _payee(await payees.change_payee(tx, payee_id, changes))
-
-
-def _position(page: PageQuery) -> UUID | None:
-    position = page.position()
-    if position is None:
-        return None
-    try:
-        return parse_id("pye", position)
-    except UnknownId:
-        raise CursorUnknown(loc=("query", "after")) from None
 
 
 def _payee(payee: Payee) -> PayeeOut:

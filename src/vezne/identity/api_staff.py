@@ -28,8 +28,8 @@ from vezne.identity.permissions import ROLES
 from vezne.kernel.db import Tx
 from vezne.kernel.errors import Invalid
 from vezne.kernel.http import RequestModel, TxDep, keep_instead, refusals, router
-from vezne.kernel.ids import PublicId, UnknownId, parse_id, public_id
-from vezne.kernel.paging import CursorUnknown, Page, PageQuery, cursor
+from vezne.kernel.ids import PublicId
+from vezne.kernel.paging import CursorUnknown, Page, PageQuery, by_id, page_of
 
 staff_api = router("/v1/staff", "Staff", permission="staff.manage")
 
@@ -124,14 +124,8 @@ async def post_staff(body: StaffIn, tx: TxDep, request: Request) -> InvitedOut:
 @staff_api.get("", responses=refusals(CursorUnknown))
 async def get_all_staff(page: PageQuery, tx: TxDep) -> Page[StaffOut]:
     """Staff, newest first, those no longer active too."""
-    found = await staff.list_staff(tx, before=_position(page), limit=page.limit + 1)
-    shown = found[: page.limit]
-    more = len(found) > page.limit
-    return Page(
-        data=[StaffOut(**_facts(person)) for person in shown],
-        has_more=more,
-        next=cursor(public_id("stf", shown[-1].id)) if more else None,
-    )
+    found = await staff.list_staff(tx, before=page.id_of("stf"), limit=page.limit + 1)
+    return page_of(found, page, lambda person: StaffOut(**_facts(person)), by_id("stf"))
 
 
 @staff_api.get("/{staff_id}", responses=refusals(StaffNotFound))
@@ -182,14 +176,6 @@ async def _invited(tx: Tx, request: Request, person: Staff, invitation: Invitati
     keep_instead(request, InvitedOut(**facts))
     address = f"{request.app.state.gateways.public_url}/console/{slug}/invitations/{invitation.token}"
     return InvitedOut(**facts, invitation_url=address)
-
-
-def _position(page: PageQuery) -> UUID | None:
-    position = page.position()
-    try:
-        return None if position is None else parse_id("stf", position)
-    except UnknownId:
-        raise CursorUnknown(loc=("query", "after")) from None
 
 
 def _facts(person: Staff) -> dict[str, Any]:

@@ -18,13 +18,12 @@ from vezne.bookings.api.fields import (
     ResourceId,
     TicketOut,
     fields_of,
-    page_of,
-    position_of,
 )
 from vezne.bookings.models import AttendeeStatus
 from vezne.bookings.operations import attending
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
-from vezne.kernel.paging import CursorUnknown, Page, PageParams
+from vezne.kernel.ids import public_id
+from vezne.kernel.paging import CursorUnknown, Page, PageParams, by_id, page_of
 
 api = router("/v1", "Attendees")
 
@@ -89,10 +88,8 @@ async def post_attendee(resource_id: ResourceId, body: AttendeeIn, tx: TxDep) ->
 @api.get("/resources/{resource_id}/attendees", dependencies=_READ, responses=refusals(says.ResourceUnknown, CursorUnknown))
 async def list_attendees(resource_id: ResourceId, asked: Annotated[AttendeeFilter, Query()], tx: TxDep) -> Page[AttendeeOut]:
     """Who comes, wants to or is asked to, newest first."""
-    found = await attending.attendees_page(
-        tx, resource_id, limit=asked.limit + 1, before=position_of(asked, "atd"), status=asked.status
-    )
-    return page_of([AttendeeOut.of(each) for each in found], asked, "atd")
+    found = await attending.attendees_page(tx, resource_id, limit=asked.limit + 1, before=asked.id_of("atd"), status=asked.status)
+    return page_of(found, asked, AttendeeOut.of, by_id("atd"))
 
 
 @api.get("/attendees/{attendee_id}", dependencies=_READ, responses=refusals(says.AttendeeUnknown))
@@ -146,6 +143,8 @@ async def post_registration(resource_id: ResourceId, body: RegistrationIn, tx: T
 async def list_attendance(resource_id: ResourceId, asked: Annotated[AttendanceFilter, Query()], tx: TxDep) -> Page[AttendanceOut]:
     """Each ticket's attendance record, newest first."""
     found = await attending.attendance_page(
-        tx, resource_id, limit=asked.limit + 1, before=position_of(asked, "tkt"), customer_id=asked.customer_id
+        tx, resource_id, limit=asked.limit + 1, before=asked.id_of("tkt"), customer_id=asked.customer_id
     )
-    return page_of([AttendanceOut(**fields_of(AttendanceOut, each)) for each in found], asked, "tkt", key="ticket_id")
+    return page_of(
+        found, asked, lambda each: AttendanceOut(**fields_of(AttendanceOut, each)), lambda each: public_id("tkt", each.ticket_id)
+    )

@@ -8,14 +8,14 @@ from pydantic import Field
 
 from vezne import identity
 from vezne.bookings import refusals as says
-from vezne.bookings.api.fields import ClaimId, ClaimOut, CustomerId, Quantity, ResourceId, TicketId, page_of, position_of
+from vezne.bookings.api.fields import ClaimId, ClaimOut, CustomerId, Quantity, ResourceId, TicketId
 from vezne.bookings.api.resources import period_asked
 from vezne.bookings.models import Ask, ClaimStatus
 from vezne.bookings.operations import cancelling, ending, holding, offering, resources, tickets
 from vezne.kernel.clock import Moment
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
 from vezne.kernel.ids import public_id
-from vezne.kernel.paging import CursorUnknown, Page, PageParams
+from vezne.kernel.paging import CursorUnknown, Page, PageParams, by_id, page_of
 
 api = router("/v1/claims", "Claims")
 
@@ -76,12 +76,12 @@ async def list_claims(asked: Annotated[ClaimFilter, Query()], tx: TxDep) -> Page
     found = await tickets.claims_page(
         tx,
         limit=asked.limit + 1,
-        before=position_of(asked, "clm"),
+        before=asked.id_of("clm"),
         resource_id=asked.resource_id,
         customer_id=asked.customer_id,
         status=asked.status,
     )
-    return page_of([ClaimOut.of(each) for each in found], asked, "clm")
+    return page_of(found, asked, ClaimOut.of, by_id("clm"))
 
 
 @api.post("", status_code=201, dependencies=_WRITE, responses=refusals(*HOLD_REFUSALS))

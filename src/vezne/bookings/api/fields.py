@@ -1,6 +1,5 @@
 """The fields and bodies that bookings' endpoints share."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Self, TypeVar
 from uuid import UUID
@@ -17,8 +16,7 @@ from vezne.bookings.models import (
     Ticket,
     TicketStatus,
 )
-from vezne.kernel.ids import PublicId, UnknownId, parse_id, public_id
-from vezne.kernel.paging import CursorUnknown, Page, PageParams, cursor
+from vezne.kernel.ids import PublicId
 
 ResourceId = Annotated[UUID, PublicId("rsc")]
 UnitId = Annotated[UUID, PublicId("unt")]
@@ -116,18 +114,3 @@ class AttendanceOut(BaseModel):
 def fields_of(shape: type[BaseModel], value: object) -> dict[str, Any]:
     """What a body shows of a plain value."""
     return {name: getattr(value, name) for name in shape.model_fields}
-
-
-def position_of(page: PageParams, prefix: str) -> UUID | None:
-    """The id after which a list goes on. Raises CursorUnknown."""
-    position = page.position()
-    try:
-        return None if position is None else parse_id(prefix, position)
-    except UnknownId:
-        raise CursorUnknown(loc=("query", "after")) from None
-
-
-def page_of(found: Sequence[Shown], page: PageParams, prefix: str, key: str = "id") -> Page[Shown]:
-    """A page of what was found, of which one more than `limit` was asked for."""
-    shown, has_more = list(found[: page.limit]), len(found) > page.limit
-    return Page[Any](data=shown, has_more=has_more, next=cursor(public_id(prefix, getattr(shown[-1], key))) if has_more else None)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from vezne import catalog, identity
 from vezne.bookings import refusals as says
-from vezne.bookings.api.fields import ItemId, Metadata, PayeeId, ResourceId, Text, UnitId, fields_of, page_of, position_of
+from vezne.bookings.api.fields import ItemId, Metadata, PayeeId, ResourceId, Text, UnitId, fields_of
 from vezne.bookings.bookables import Manner
 from vezne.bookings.models import MAX_CAPACITY, Admission, Resource, ResourceStatus, Unit, UnitStatus
 from vezne.bookings.operations import available, resources
@@ -17,7 +17,7 @@ from vezne.kernel.clock import Moment
 from vezne.kernel.db import Tx
 from vezne.kernel.errors import Invalid
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
-from vezne.kernel.paging import CursorUnknown, Page, PageParams
+from vezne.kernel.paging import CursorUnknown, Page, PageParams, by_id, page_of
 
 api = router("/v1", "Resources")
 
@@ -189,13 +189,13 @@ async def list_resources(asked: Annotated[ResourceFilter, Query()], tx: TxDep) -
     found = await resources.resources_page(
         tx,
         limit=asked.limit + 1,
-        before=position_of(asked, "rsc"),
+        before=asked.id_of("rsc"),
         kind=asked.kind,
         status=asked.status,
         item_id=asked.item_id,
         payee_id=asked.payee_id,
     )
-    return page_of([shown_resource(each) for each in found], asked, "rsc")
+    return page_of(found, asked, shown_resource, by_id("rsc"))
 
 
 @api.get("/resources/{resource_id}", dependencies=_READ, responses=refusals(says.ResourceUnknown))
@@ -245,10 +245,8 @@ async def post_units(resource_id: ResourceId, body: UnitsIn, tx: TxDep) -> Units
 @api.get("/resources/{resource_id}/units", dependencies=_READ, responses=refusals(says.ResourceUnknown, CursorUnknown))
 async def list_units(resource_id: ResourceId, asked: Annotated[UnitFilter, Query()], tx: TxDep) -> Page[UnitOut]:
     """A pool's units, newest first."""
-    found = await available.units_page(
-        tx, resource_id, limit=asked.limit + 1, before=position_of(asked, "unt"), status=asked.status
-    )
-    return page_of([shown_unit(each) for each in found], asked, "unt")
+    found = await available.units_page(tx, resource_id, limit=asked.limit + 1, before=asked.id_of("unt"), status=asked.status)
+    return page_of(found, asked, shown_unit, by_id("unt"))
 
 
 @api.get("/units/{unit_id}", dependencies=_READ, responses=refusals(says.UnitUnknown))

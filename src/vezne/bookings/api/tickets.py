@@ -20,13 +20,11 @@ from vezne.bookings.api.fields import (
     TicketId,
     TicketOut,
     fields_of,
-    page_of,
-    position_of,
 )
 from vezne.bookings.codes import LONGEST_CODE, public_keys
 from vezne.bookings.operations import checking_in, tickets
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
-from vezne.kernel.paging import CursorUnknown, Page, PageParams
+from vezne.kernel.paging import CursorUnknown, Page, PageParams, by_id, page_of
 
 api = router("/v1", "Tickets")
 keys = APIRouter(prefix="/v1/ticket-keys", tags=["Tickets"])
@@ -103,12 +101,12 @@ async def list_tickets(asked: Annotated[TicketFilter, Query()], tx: TxDep) -> Pa
     found = await tickets.tickets_page(
         tx,
         limit=asked.limit + 1,
-        before=position_of(asked, "tkt"),
+        before=asked.id_of("tkt"),
         resource_id=asked.resource_id,
         customer_id=asked.customer_id,
         claim_id=asked.claim_id,
     )
-    return page_of([TicketOut.of(each) for each in found], asked, "tkt")
+    return page_of(found, asked, TicketOut.of, by_id("tkt"))
 
 
 @api.get("/tickets/{ticket_id}", dependencies=_READ, responses=refusals(says.TicketUnknown))
@@ -181,10 +179,8 @@ async def post_check_in(body: CheckInIn, tx: TxDep) -> EntryOut:
 @api.get("/check-ins", dependencies=_READ, responses=refusals(CursorUnknown))
 async def list_check_ins(asked: Annotated[CheckInFilter, Query()], tx: TxDep) -> Page[CheckInOut]:
     """Who was let in, newest first."""
-    found = await checking_in.check_ins_page(
-        tx, limit=asked.limit + 1, before=position_of(asked, "chk"), resource_id=asked.resource_id
-    )
-    return page_of([CheckInOut(**fields_of(CheckInOut, each)) for each in found], asked, "chk")
+    found = await checking_in.check_ins_page(tx, limit=asked.limit + 1, before=asked.id_of("chk"), resource_id=asked.resource_id)
+    return page_of(found, asked, lambda each: CheckInOut(**fields_of(CheckInOut, each)), by_id("chk"))
 
 
 @keys.get("", openapi_extra={"security": []})  # public keys: whoever stands at a door needs no API key to have them

@@ -8,11 +8,11 @@ from pydantic import BaseModel, Field
 
 from vezne import identity
 from vezne.bookings import refusals as says
-from vezne.bookings.api.fields import ClaimId, CustomerId, Quantity, ResourceId, WaitingId, fields_of, page_of, position_of
+from vezne.bookings.api.fields import ClaimId, CustomerId, Quantity, ResourceId, WaitingId, fields_of
 from vezne.bookings.models import Waiting, WaitingStatus
 from vezne.bookings.operations import waiting
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
-from vezne.kernel.paging import CursorUnknown, Page, PageParams
+from vezne.kernel.paging import CursorUnknown, Page, PageParams, by_id, page_of
 
 api = router("/v1", "Waiting lists")
 
@@ -74,10 +74,8 @@ async def post_waiting(resource_id: ResourceId, body: WaitingIn, tx: TxDep) -> W
 @api.get("/resources/{resource_id}/waiting", dependencies=_READ, responses=refusals(says.ResourceUnknown, CursorUnknown))
 async def list_waiting(resource_id: ResourceId, asked: Annotated[WaitingFilter, Query()], tx: TxDep) -> Page[WaitingOut]:
     """A resource's line, the first in line first."""
-    found = await waiting.waiting_page(
-        tx, resource_id, limit=asked.limit + 1, after=position_of(asked, "wtg"), status=asked.status
-    )
-    return page_of([shown_waiting(each) for each in found], asked, "wtg")
+    found = await waiting.waiting_page(tx, resource_id, limit=asked.limit + 1, after=asked.id_of("wtg"), status=asked.status)
+    return page_of(found, asked, shown_waiting, by_id("wtg"))
 
 
 @api.get("/waiting/{waiting_id}", dependencies=_READ, responses=refusals(says.WaitingUnknown))

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from vezne.catalog.api.fields import Amounts, FeeRuleId, Text, position_of
+from vezne.catalog.api.fields import Amounts, FeeRuleId, Text
 from vezne.catalog.models import (
     WHOLE,
     DiscountBearer,
@@ -23,7 +23,7 @@ from vezne.kernel.clock import Moment
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
 from vezne.kernel.ids import public_id
 from vezne.kernel.money import AmountMinor
-from vezne.kernel.paging import CursorUnknown, Page, PageQuery, cursor
+from vezne.kernel.paging import CursorUnknown, Page, PageQuery, page_of
 
 api = router("/v1/fee-rules", "Fee rules")
 
@@ -95,11 +95,8 @@ async def post_fee_rule(body: FeeRuleIn, tx: TxDep) -> FeeRuleOut:
 @api.get("", dependencies=[requires("catalog.read")], responses=refusals(CursorUnknown))
 async def get_fee_rules(page: PageQuery, tx: TxDep) -> Page[FeeRuleOut]:
     """Fee rules in the version that holds now, newest rule first."""
-    found = await fees.fee_rules(tx, before=position_of(page, "fee"), limit=page.limit + 1)
-    shown = found[: page.limit]
-    more = len(found) > page.limit
-    rules = [_rule(each) for each in shown]
-    return Page(data=rules, has_more=more, next=cursor(public_id("fee", rules[-1].id)) if more else None)
+    found = await fees.fee_rules(tx, before=page.id_of("fee"), limit=page.limit + 1)
+    return page_of(found, page, _rule, lambda rule: public_id("fee", _rule(rule).id))
 
 
 @api.get("/{fee_rule_id}", dependencies=[requires("catalog.read")], responses=refusals(FeeRuleUnknown))
@@ -128,9 +125,7 @@ async def get_fee_rule_versions(fee_rule_id: FeeRuleId, page: PageQuery, tx: TxD
     found = await fees.fee_rule_versions(
         tx, fee_rule_id, before=None if before is None else min(before, 2**31 - 1), limit=page.limit + 1
     )
-    shown = found[: page.limit]
-    more = len(found) > page.limit
-    return Page(data=[_rule(each) for each in shown], has_more=more, next=cursor(shown[-1].version) if more else None)
+    return page_of(found, page, _rule, lambda each: each.version)
 
 
 def _terms(body: FeeRuleIn) -> FeeTerms:

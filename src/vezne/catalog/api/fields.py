@@ -5,9 +5,8 @@ from uuid import UUID
 
 from pydantic import Field, Strict, StringConstraints
 
-from vezne.kernel.ids import PublicId, UnknownId, parse_id
+from vezne.kernel.ids import PublicId
 from vezne.kernel.money import MAX_MINOR, Currency
-from vezne.kernel.paging import CursorUnknown, PageParams
 
 ItemId = Annotated[UUID, PublicId("itm")]
 FeeRuleId = Annotated[UUID, PublicId("fee")]
@@ -21,14 +20,3 @@ AmountOrNothing = Annotated[int, Strict(), Field(ge=0, le=MAX_MINOR)]
 Amounts = Annotated[
     dict[Currency, AmountOrNothing], Field(max_length=50, description="minor units by currency", examples=[{"TRY": 10000}])
 ]
-
-
-def position_of(page: PageParams, prefix: str) -> UUID | None:
-    """The id after which a list goes on. Raises CursorUnknown."""
-    position = page.position()
-    if position is None:
-        return None
-    try:
-        return parse_id(prefix, position)
-    except UnknownId:
-        raise CursorUnknown(loc=("query", "after")) from None

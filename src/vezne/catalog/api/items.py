@@ -7,7 +7,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field, StringConstraints
 
 from vezne import identity
-from vezne.catalog.api.fields import AmountOrNothing, Amounts, FeeRuleId, ItemId, Metadata, PayeeId, Text, position_of
+from vezne.catalog.api.fields import AmountOrNothing, Amounts, FeeRuleId, ItemId, Metadata, PayeeId, Text
 from vezne.catalog.models import (
     ACCEPTED,
     FeeRuleUnknown,
@@ -24,9 +24,8 @@ from vezne.catalog.operations import items
 from vezne.kernel.clock import Moment
 from vezne.kernel.errors import Invalid
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
-from vezne.kernel.ids import public_id
 from vezne.kernel.money import Currency, Money
-from vezne.kernel.paging import CursorUnknown, Page, PageQuery, cursor
+from vezne.kernel.paging import CursorUnknown, Page, PageQuery, by_id, page_of
 
 api = router("/v1/items", "Items")
 
@@ -128,13 +127,9 @@ async def get_items(
     active: Annotated[bool | None, Query()] = None,
 ) -> Page[ItemOut]:
     """Items with their present prices, newest first."""
-    before = position_of(page, "itm")
+    before = page.id_of("itm")
     found = await items.items(tx, kind=kind, payee_id=payee_id, active=active, before=before, limit=page.limit + 1)
-    shown = found[: page.limit]
-    more = len(found) > page.limit
-    return Page(
-        data=[_item(each) for each in shown], has_more=more, next=cursor(public_id("itm", shown[-1].id)) if more else None
-    )
+    return page_of(found, page, _item, by_id("itm"))
 
 
 @api.get("/{item_id}", dependencies=[requires("catalog.read")], responses=refusals(ItemUnknown))
@@ -176,9 +171,7 @@ async def get_prices(
 ) -> Page[PriceOut]:
     """What an item has cost, newest first."""
     found = await items.price_history(tx, item_id, currency=currency, before=page.number(), limit=page.limit + 1)
-    shown = found[: page.limit]
-    more = len(found) > page.limit
-    return Page(data=[_price(each) for each in shown], has_more=more, next=cursor(shown[-1].number) if more else None)
+    return page_of(found, page, _price, lambda each: each.number)
 
 
 def _item(item: Item) -> ItemOut:

@@ -27,9 +27,9 @@ from vezne.kernel.body import BodyNotJson, BodyTooLarge, TextUnstorable
 from vezne.kernel.db import Busy, DatabaseUnavailable, Tx
 from vezne.kernel.errors import Invalid, RateLimited, Unauthenticated
 from vezne.kernel.http import Edge, RequestModel, StrictRequest, TxDep, refusals, requires, router
-from vezne.kernel.ids import PublicId, UnknownId, parse_id, public_id
+from vezne.kernel.ids import PublicId, parse_id, public_id
 from vezne.kernel.money import AmountMinor, Currency
-from vezne.kernel.paging import CursorUnknown, Page, PageParams, cursor
+from vezne.kernel.paging import CursorUnknown, Page, PageParams, page_of
 from vezne.kernel.principal import PermissionMissing, Principal
 
 PREFIX, TAG = "/v1/course-payments", "course payments"
@@ -155,11 +155,8 @@ async def post_confirmation(request: Request, payment_id: PaymentId) -> CoursePa
 @read_api.get("", responses=refusals(CursorUnknown))
 async def get_course_payments(asked: Annotated[History, Query()], tx: TxDep) -> Page[CoursePaymentOut]:
     """A student's payments, newest first; everybody's, when no student is named."""
-    found = await course_payments.history(tx, student_id=asked.student_id, before=_position(asked), limit=asked.limit + 1)
-    shown = found[: asked.limit]
-    more = len(found) > asked.limit
-    after = cursor(public_id("pay", shown[-1].payment.id)) if more else None
-    return Page(data=[_shown(each) for each in shown], has_more=more, next=after)
+    found = await course_payments.history(tx, student_id=asked.student_id, before=asked.id_of("pay"), limit=asked.limit + 1)
+    return page_of(found, asked, _shown, lambda told: public_id("pay", told.payment.id))
 
 
 @read_api.get("/{payment_id}", responses=refusals(payments.UnknownPayment))
@@ -197,16 +194,6 @@ async def _once(tx: Tx, request: Request, body: CoursePaymentIn, gateways: payme
         answer = msgspec.json.encode({"payment_id": public_id("pay", payment_id)})
         await idempotency.store(tx, key, HTTPStatus.CREATED, answer)
     return payment_id, True
-
-
-def _position(page: PageParams) -> UUID | None:
-    position = page.position()
-    if position is None:
-        return None
-    try:
-        return parse_id("pay", position)
-    except UnknownId:
-        raise CursorUnknown(loc=("query", "after")) from None
 
 
 def _shown(told: CoursePayment, url: str | None = None) -> CoursePaymentOut:

@@ -10,9 +10,9 @@ from vezne import bookings, catalog, identity, payments, wallets
 from vezne.kernel.db import Tx
 from vezne.kernel.errors import Invalid
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
-from vezne.kernel.ids import parse_id, public_id
+from vezne.kernel.ids import public_id
 from vezne.kernel.money import AmountOutOfRange, Currency, CurrencyMismatch
-from vezne.kernel.paging import Page, PageParams, cursor
+from vezne.kernel.paging import Page, PageParams, page_of
 from vezne.orders import queries
 from vezne.orders.api.schemas import CustomerId, Metadata, OrderId, OrderOut, PlacedOut, ReturnUrl, shown_order, shown_placed
 from vezne.orders.asked import AskedTender
@@ -149,21 +149,15 @@ async def _place_quote(tx: Tx, asked: OrderIn, token: str, gateways: Gateways) -
 @api.get("", dependencies=[requires("orders.read")])
 async def list_orders(tx: TxDep, asked: Annotated[OrderFilter, Query()]) -> Page[OrderOut]:
     """Orders, newest first."""
-    position = asked.position()
     rows = await queries.select_orders(
         tx,
         limit=asked.limit + 1,
-        before=None if position is None else parse_id("ord", position),
+        before=asked.id_of("ord"),
         customer_id=asked.customer_id,
         status=asked.status,
     )
-    shown = rows[: asked.limit]
-    more = len(rows) > asked.limit
-    return Page(
-        data=[shown_order(view) for view in await reading.views(tx, shown)],
-        has_more=more,
-        next=cursor(public_id("ord", shown[-1].id)) if more else None,
-    )
+    views = await reading.views(tx, rows)
+    return page_of(views, asked, shown_order, lambda view: public_id("ord", view.order.id))
 
 
 @api.get("/{order_id}", dependencies=[requires("orders.read")], responses=refusals(reading.UnknownOrder))

@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 
 from vezne import identity, payments
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
-from vezne.kernel.ids import PublicId, parse_id, public_id
-from vezne.kernel.paging import Page, PageParams, cursor
+from vezne.kernel.ids import PublicId
+from vezne.kernel.paging import Page, PageParams, by_id, page_of
 from vezne.orders import queries_unmatched
 from vezne.orders.api.schemas import AttemptId, CustomerId, OrderId, PaymentId, RefundId, TransactionId
 from vezne.orders.models import Action, Reason, Unmatched
@@ -63,20 +63,14 @@ def _shown(found: Unmatched) -> UnmatchedOut:
 @unmatched_api.get("", dependencies=[requires("payments.read")])
 async def list_unmatched_money(tx: TxDep, asked: Annotated[UnmatchedFilter, Query()]) -> Page[UnmatchedOut]:
     """Money that no order could take, newest first."""
-    position = asked.position()
     rows = await queries_unmatched.select_unmatched_page(
         tx,
         limit=asked.limit + 1,
-        before=None if position is None else parse_id("umt", position),
+        before=asked.id_of("umt"),
         status=asked.status,
         reason=asked.reason,
     )
-    shown, more = rows[: asked.limit], len(rows) > asked.limit
-    return Page(
-        data=[_shown(found) for found in shown],
-        has_more=more,
-        next=cursor(public_id("umt", shown[-1].id)) if more else None,
-    )
+    return page_of(rows, asked, _shown, by_id("umt"))
 
 
 @unmatched_api.get("/{unmatched_id}", dependencies=[requires("payments.read")], responses=refusals(returning.UnknownUnmatched))

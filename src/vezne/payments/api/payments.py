@@ -8,9 +8,9 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
-from vezne.kernel.ids import PublicId, parse_id, public_id
+from vezne.kernel.ids import PublicId
 from vezne.kernel.money import AmountMinor
-from vezne.kernel.paging import Page, PageParams, cursor
+from vezne.kernel.paging import Page, PageParams, by_id, page_of
 from vezne.payments import queries
 from vezne.payments.models import (
     Attempt,
@@ -171,22 +171,15 @@ def shown_refund(refund: Refund) -> RefundOut:
 @api.get("", dependencies=[requires("payments.read")])
 async def list_payments(tx: TxDep, asked: Annotated[PaymentFilter, Query()]) -> Page[PaymentOut]:
     """Payments, newest first."""
-    position = asked.position()
     rows = await queries.select_payments(
         tx,
         limit=asked.limit + 1,
-        before=None if position is None else parse_id("pay", position),
+        before=asked.id_of("pay"),
         customer_id=asked.customer_id,
         status=asked.status,
     )
-    shown = rows[: asked.limit]
-    attempts = await queries.select_attempts(tx, [row.id for row in shown])
-    more = len(rows) > asked.limit
-    return Page(
-        data=[shown_payment(row, attempts) for row in shown],
-        has_more=more,
-        next=cursor(public_id("pay", shown[-1].id)) if more else None,
-    )
+    attempts = await queries.select_attempts(tx, [row.id for row in rows])
+    return page_of(rows, asked, lambda row: shown_payment(row, attempts), by_id("pay"))
 
 
 @api.get("/{payment_id}", dependencies=[requires("payments.read")], responses=refusals(settling.UnknownPayment))

@@ -14,8 +14,8 @@ from vezne.kernel.body import BodyTooLarge, read_body
 from vezne.kernel.db import DatabaseUnavailable
 from vezne.kernel.errors import NotFound
 from vezne.kernel.http import Edge, TxDep, refusals, router
-from vezne.kernel.ids import PublicId, parse_id, public_id
-from vezne.kernel.paging import Page, PageParams, cursor
+from vezne.kernel.ids import PublicId
+from vezne.kernel.paging import Page, PageParams, by_id, page_of
 from vezne.kernel.principal import Principal
 from vezne.payments import queries_webhooks
 from vezne.payments.gateways import Gateways, ProviderUnknown
@@ -98,17 +98,14 @@ async def _sender(edge: Edge, provider: str, tenant: str, request_id: str) -> Pr
 @log_api.get("")
 async def list_inbound_webhooks(tx: TxDep, asked: Annotated[WebhookFilter, Query()]) -> Page[InboundWebhookOut]:
     """What providers told us, newest first: raw, and what became of it."""
-    position = asked.position()
     rows = await queries_webhooks.select_webhooks(
         tx,
         limit=asked.limit + 1,
-        before=None if position is None else parse_id("whk", position),
+        before=asked.id_of("whk"),
         provider=asked.provider,
         outcome=asked.outcome,
     )
-    shown = rows[: asked.limit]
-    more = len(rows) > asked.limit
-    return Page(data=[_shown(row) for row in shown], has_more=more, next=cursor(public_id("whk", shown[-1].id)) if more else None)
+    return page_of(rows, asked, _shown, by_id("whk"))
 
 
 def _shown(webhook: InboundWebhook) -> InboundWebhookOut:

@@ -8,9 +8,8 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from vezne import identity
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
-from vezne.kernel.ids import parse_id, public_id
 from vezne.kernel.money import AmountMinor, Currency
-from vezne.kernel.paging import CursorUnknown, Page, PageParams, cursor
+from vezne.kernel.paging import CursorUnknown, Page, PageParams, by_id, page_of
 from vezne.settlements import refusals as says
 from vezne.settlements.api.fields import EntryId, FileId, Note, PayeeId, PayoutId, Reason, SettlementId
 from vezne.settlements.models import MoveKind, Payout, PayoutStatus
@@ -109,17 +108,15 @@ async def request_payout(tx: TxDep, asked: PayoutIn) -> PayoutOut:
 @api.get("", dependencies=[requires("settlements.read")], responses=refusals(CursorUnknown))
 async def list_payouts(tx: TxDep, asked: Annotated[PayoutFilters, Query()]) -> Page[PayoutOut]:
     """Payouts, newest first. Partners see their own."""
-    position = asked.position()
     rows = await reading.payouts(
         tx,
         payee_id=asked.payee_id,
         currency=asked.currency,
         status=asked.status,
-        before=None if position is None else parse_id("pot", position),
+        before=asked.id_of("pot"),
         limit=asked.limit + 1,
     )
-    shown, more = rows[: asked.limit], len(rows) > asked.limit
-    return Page(data=[_shown(row) for row in shown], has_more=more, next=cursor(public_id("pot", shown[-1].id)) if more else None)
+    return page_of(rows, asked, _shown, by_id("pot"))
 
 
 @api.get("/{payout_id}", dependencies=[requires("settlements.read")], responses=refusals(says.PayoutMissing))

@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 
 from vezne import identity
 from vezne.kernel.http import TxDep, refusals, requires, router
-from vezne.kernel.ids import parse_id, public_id
+from vezne.kernel.ids import public_id
 from vezne.kernel.money import Currency
-from vezne.kernel.paging import CursorUnknown, Page, PageParams, cursor
+from vezne.kernel.paging import CursorUnknown, Page, PageParams, page_of
 from vezne.settlements.api.fields import Day, EntryId, LineId, OrderId, PayeeId, PayoutId, SettlementId
 from vezne.settlements.models import Move, MoveKind, Owed, SettlementStatus
 from vezne.settlements.operations import owing, reading
@@ -97,7 +97,6 @@ class BalanceOut(BaseModel):
 @api.get("/settlements", dependencies=[requires("settlements.read")], responses=refusals(CursorUnknown, PeriodBackwards))
 async def list_settlements(tx: TxDep, asked: Annotated[SettlementFilters, Query()]) -> Page[SettlementOut]:
     """Settlements, newest first. Partners see their own."""
-    position = asked.position()
     zone = (await identity.settings_of(tx)).zone
     if asked.first is not None and asked.last is not None and asked.last < asked.first:
         raise PeriodBackwards(loc=("query", "to"))
@@ -109,15 +108,10 @@ async def list_settlements(tx: TxDep, asked: Annotated[SettlementFilters, Query(
         status=asked.status,
         since=None if asked.first is None else day_begins(asked.first, zone),
         until=None if asked.last is None else day_begins(asked.last + timedelta(days=1), zone),
-        before=None if position is None else parse_id("stl", position),
+        before=asked.id_of("stl"),
         limit=asked.limit + 1,
     )
-    shown, more = rows[: asked.limit], len(rows) > asked.limit
-    return Page(
-        data=[SettlementOut(**_facts(seen)) for seen in shown],
-        has_more=more,
-        next=cursor(public_id("stl", shown[-1].settlement.id)) if more else None,
-    )
+    return page_of(rows, asked, lambda seen: SettlementOut(**_facts(seen)), lambda seen: public_id("stl", seen.settlement.id))
 
 
 @api.get("/settlements/{settlement_id}", dependencies=[requires("settlements.read")], responses=refusals(SettlementMissing))

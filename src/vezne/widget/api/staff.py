@@ -7,8 +7,8 @@ from fastapi import Query
 from vezne import payments
 from vezne.kernel.db import Tx
 from vezne.kernel.http import TxDep, refusals, requires, router
-from vezne.kernel.ids import UnknownId, parse_id, public_id
-from vezne.kernel.paging import CursorUnknown, Page, PageParams, cursor
+from vezne.kernel.ids import public_id
+from vezne.kernel.paging import CursorUnknown, Page, PageParams, page_of
 from vezne.widget.api.shapes import ConsentOut, GuestOut, ReservationId, WidgetReservationOut
 from vezne.widget.models import Consent, Reservation, ReservationPaid, ReservationStatus, ReservationUnknown
 from vezne.widget.operations import reserving
@@ -25,15 +25,8 @@ class ReservationFilter(PageParams):
 @api.get("", dependencies=[requires("reservations.read")], responses=refusals(CursorUnknown))
 async def list_widget_reservations(tx: TxDep, asked: Annotated[ReservationFilter, Query()]) -> Page[WidgetReservationOut]:
     """What guests asked for, newest first."""
-    position = asked.position()
-    try:
-        before = None if position is None else parse_id("wrs", position)
-    except UnknownId:
-        raise CursorUnknown(loc=("query", "after")) from None
-    found = await reserving.reservations(tx, status=asked.status, before=before, limit=asked.limit + 1)
-    has_more = len(found) > asked.limit
-    shown = [shown_reservation(made, consents) for made, consents in found[: asked.limit]]
-    return Page(data=shown, has_more=has_more, next=cursor(public_id("wrs", shown[-1].id)) if has_more else None)
+    found = await reserving.reservations(tx, status=asked.status, before=asked.id_of("wrs"), limit=asked.limit + 1)
+    return page_of(found, asked, lambda made: shown_reservation(*made), lambda made: public_id("wrs", made[0].id))
 
 
 @api.get("/{reservation_id}", dependencies=[requires("reservations.read")], responses=refusals(ReservationUnknown))
