@@ -1,7 +1,7 @@
 """A box office in a deployment: seats and storage bought by every road, checked in, given back and paid out, whatever dies."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
@@ -16,6 +16,8 @@ from figures_fixtures import Figures
 from payu_fixtures import form_in
 
 Road = Literal["wallet", "simulated", "payu", "magicpay"]
+Thing = Literal["seats", "storage"]
+Then = Literal["come in", "give back", "keep"]
 ROADS: tuple[Road, ...] = ("wallet", "simulated", "payu", "magicpay")
 SEAT, DAY, PART, FUNDS = 1_500, 700, 400, 100_000
 SEATS, UNITS, FORTNIGHT = 4_000, 3, 14
@@ -31,7 +33,7 @@ class Purchase:
     road: Road
     order: dict[str, Any]
     wallet: str
-    thing: Literal["seats", "storage"]
+    thing: Thing
     ref: str = ""
     charged: bool = False
     refunded: int = 0
@@ -66,6 +68,7 @@ class BoxOffice:
     things: dict[str, str] = field(default_factory=dict)
     host: str = ""
     purchases: list[Purchase] = field(default_factory=list)
+    checked: list[Purchase] = field(default_factory=list)
     payouts: dict[str, int] = field(default_factory=dict)
 
     async def open(self) -> None:
@@ -92,7 +95,7 @@ class BoxOffice:
         async with httpx2.AsyncClient(base_url=self.running.sandbox_url, headers=asked, trust_env=False) as http:
             (await http.post("/simulated/v1/faults", json=armed)).raise_for_status()
 
-    async def buy(self, road: Road, thing: Literal["seats", "storage"] = "seats") -> Purchase | None:
+    async def buy(self, road: Road, thing: Thing = "seats") -> Purchase | None:
         """One new customer orders, by this road; None when what was wanted is gone."""
         customer = (await self.client.make("/v1/customers", {}))["id"]
         wallet = (await self.client.make("/v1/wallets", {"customer_id": customer, "currency": "TRY"}))["id"]
@@ -133,18 +136,17 @@ class BoxOffice:
         if bought.road != "wallet":
             await Browser(self, bought, "").pay(comes_back=comes_back)
 
-    async def customer(self, road: Road, thing: Literal["seats", "storage"] = "seats") -> Purchase | None:
-        """One customer's whole story: order, pay, and then come in or give something back."""
+    async def customer(self, road: Road, thing: Thing, then: Then) -> None:
+        """One customer's whole story: order, pay, and then come in, give something back, or keep it all."""
         bought = await self.buy(road, thing)
         if bought is None:
-            return None
+            return
         await self.pay(bought, comes_back=self.random.random() < 0.5)
         await self.settled(bought)
-        if thing == "seats" and self.random.random() < 0.5:
+        if then == "come in":
             await self.come_in(bought)
-        else:
+        elif then == "give back":
             await self.give_back(bought)
-        return bought
 
     async def settled(self, bought: Purchase) -> None:
         """Wait until the order has come to an end."""
@@ -264,8 +266,8 @@ class Browser:
                 await asyncio.sleep(PAUSE)
 
 
-async def several(customers: Sequence[Any]) -> list[Any]:
+async def several(doings: Iterable[Coroutine[Any, Any, None]]) -> None:
     """All of them at once; the first that fails ends the test."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(customer) for customer in customers]
-    return [task.result() for task in tasks]
+        for doing in doings:
+            group.create_task(doing)
