@@ -183,21 +183,24 @@ async def _settle(tx: Tx, line: Line, amount: Money, cause: str) -> None:
         await settlements.settlement_of(tx, line.id)
     except settlements.UnknownSettlement:
         payee_id = line.payee_id or (await identity.own_payee(tx)).id
-        share = charge["payee_share_minor"] * amount.minor // line.amount_minor
+        share = charge["payee_share_minor"]
         sale = settlements.Sale(
             line_id=line.id,
             order_id=line.order_id,
             payee_id=payee_id,
             currency=line.currency,
-            gross_minor=amount.minor,
+            gross_minor=line.amount_minor,
             share_minor=share,
-            fee_minor=amount.minor - share,
+            fee_minor=line.amount_minor - share,
             fee_rule_id=None if charge["rule_id"] is None else parse_id("fee", charge["rule_id"]),
             fee_rule_version=charge["rule_version"],
             percentage=charge["percentage"],
             description=line.description,
         )
         await settlements.settle(tx, sale)
+        given_back = line.amount_minor - amount.minor
+        if given_back:  # before anything could be given; a refund of it that fails gives it again
+            await settlements.claw_back(tx, line.id, given_back, f"{cause}/refunded before")
     else:
         await settlements.settle_more(tx, line.id, amount.minor, cause)
 
