@@ -33,7 +33,7 @@ class Visit:
     @property
     def token(self) -> str:
         """What the checkout's address hides."""
-        return urlsplit(self.placed["checkout_url"]).path.removeprefix("/checkout/")
+        return str(urlsplit(self.placed["checkout_url"]).path.removeprefix("/checkout/"))
 
     @property
     def payment_id(self) -> UUID:

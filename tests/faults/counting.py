@@ -109,7 +109,7 @@ async def _payouts(office: BoxOffice) -> None:
 
 
 def _has(bought: Purchase) -> bool:
-    return bought.order["status"] == "fulfilled"
+    return bool(bought.order["status"] == "fulfilled")
 
 
 async def _all(office: BoxOffice, url: str) -> AsyncIterator[dict[str, Any]]:
