@@ -27,8 +27,13 @@ class BoxOffice(Desk):
         return made.id
 
     async def event(
-        self, price: int | None = 2_500, capacity: int = 10, *, currency: str = "TRY", **more: Any
-    ) -> bookings.Resource:  # noqa: ANN401
+        self,
+        price: int | None = 2_500,
+        capacity: int = 10,
+        *,
+        currency: str = "TRY",
+        **more: Any,  # noqa: ANN401
+    ) -> bookings.Resource:
         """An event with seats at a price of one seat; None: free. `item` and what else is said of the resource."""
         item = {"payee_id": None, **more.pop("item", {})}
         payee_id = item["payee_id"]
