@@ -13,11 +13,12 @@ from vezne.kernel.ids import public_id
 BAD_DAYS: list[tuple[dict[str, object], str, str]] = [
     ({"checkin_date": "2031-05-04", "checkout_date": "2031-05-02"}, "dates_backwards", "checkout_date"),
     ({"checkin_date": "2031-05-04", "checkout_date": "2031-05-04"}, "dates_backwards", "checkout_date"),
-    ({"checkin_date": "2020-05-01", "checkout_date": "2020-05-04"}, "dates_past", "starts_at"),
+    ({"checkin_date": "2020-05-01", "checkout_date": "2020-05-04"}, "dates_past", "checkin_date"),
     ({"checkin_date": "2031-05-01"}, "period_needed", "checkout_date"),
     ({"checkin_date": "2031-02-29", "checkout_date": "2031-03-04"}, "invalid", "checkin_date"),
     ({"checkin_date": 20310501, "checkout_date": 20310504}, "invalid", "checkin_date"),
     ({"checkin_date": "9999-12-30", "checkout_date": "9999-12-31"}, "dates_too_far", "checkin_date"),
+    ({"starts_at": "2020-05-01T10:00:00Z", "ends_at": "2020-05-01T11:00:00Z"}, "dates_past", "starts_at"),
     ({"starts_at": "2031-05-04T10:00:00Z", "ends_at": "2031-05-04T09:00:00Z"}, "dates_backwards", "ends_at"),
     ({"starts_at": "2031-05-04T10:00:00", "ends_at": "2031-05-04T11:00:00"}, "invalid", "starts_at"),
     ({}, "period_needed", "starts_at"),

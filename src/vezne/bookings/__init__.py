@@ -58,7 +58,7 @@ from vezne.bookings.operations.tickets import (
     transfer_ticket,
 )
 from vezne.bookings.operations.waiting import join, leave, waiting_page, waiting_place
-from vezne.bookings.periods import period_of_days, units_of_price
+from vezne.bookings.periods import period_of_days, start_of_today, units_of_price
 from vezne.bookings.refusals import (
     AdmissionNeeded,
     AlreadyCheckedIn,
@@ -155,6 +155,7 @@ __all__ = [
     "request",
     "resource",
     "resources_page",
+    "start_of_today",
     "ticket",
     "ticket_code",
     "tickets_of",

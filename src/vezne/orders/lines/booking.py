@@ -75,7 +75,7 @@ class Booking:
         """What the item of the resource costs now, times its seats, days or hours; without an item it is free.
 
         Raises ResourceUnknown, ItemUnknown, NotOnSale, NoPriceIn, TooManyInOrder, ResourceOrClaim, ClaimUnknown, ClaimNotHeld,
-        PeriodTwice, PeriodNeeded, DatesBackwards.
+        PeriodTwice, PeriodNeeded, DatesBackwards, DatesPast.
         """
         zone = (await identity.settings_of(tx)).zone
         ask, claim = await _ask(tx, customer_id, asked)
@@ -241,7 +241,10 @@ async def _period(tx: Tx, asked: BookingDetails) -> tuple[datetime | None, datet
     if asked.checkin_date is None or asked.checkout_date is None:
         raise bookings.PeriodNeeded(loc=("body", "lines", "checkout_date" if asked.checkin_date else "checkin_date"))
     zone = (await identity.settings_of(tx)).zone
-    return bookings.period_of_days(zone, asked.checkin_date, asked.checkout_date)
+    starts_at, ends_at = bookings.period_of_days(zone, asked.checkin_date, asked.checkout_date)
+    if starts_at < bookings.start_of_today(zone, tx.now):
+        raise bookings.DatesPast(loc=("body", "lines", "checkin_date"))
+    return starts_at, ends_at
 
 
 def _description(resource: bookings.Resource, ask: bookings.Ask, zone: ZoneInfo) -> str:
