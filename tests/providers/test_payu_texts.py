@@ -199,7 +199,9 @@ def test_a_txnid_names_its_attempt_and_no_other(number: UUID) -> None:
     assert texts.reference_of(txnid) == reference
 
 
-@pytest.mark.parametrize("reference", ["", "att_", "pay_00000000000000000000000000", "att_nobody", "f3ec9b67-473a-4318-803a-d7618bb94265"])
+@pytest.mark.parametrize(
+    "reference", ["", "att_", "pay_00000000000000000000000000", "att_nobody", "f3ec9b67-473a-4318-803a-d7618bb94265"]
+)
 def test_what_is_no_attempt_has_no_txnid(reference: str) -> None:
     with pytest.raises(UnknownId):
         texts.txnid_of(reference)

@@ -37,7 +37,7 @@ from vezne.bookings.operations.checking import audit
 from vezne.bookings.operations.checking_in import CheckedIn, check_in, check_ins_page
 from vezne.bookings.operations.consuming import consume
 from vezne.bookings.operations.ending import expire_due, release
-from vezne.bookings.operations.holding import extend, hold
+from vezne.bookings.operations.holding import extend, hold, refuse_full
 from vezne.bookings.operations.offering import held_until
 from vezne.bookings.operations.resources import (
     add_units,
@@ -151,6 +151,7 @@ __all__ = [
     "leave",
     "period_of_days",
     "register",
+    "refuse_full",
     "release",
     "request",
     "resource",

@@ -104,6 +104,16 @@ async def refuse_unadmitted(tx: Tx, resource: Resource, customer_id: UUID) -> No
         raise AdmissionNeeded(name=resource.name, admission=by, loc=("body", "customer_id"))
 
 
+async def refuse_full(tx: Tx, resource: Resource, quantity: int) -> None:
+    """Raise SoldOut where `hold` would, before anything is asked that only matters to who gets a seat.
+
+    When seats go on sale most who come are refused, and they should not wait for those who are served.
+    """
+    if resource.manner == "counted" and not resource.waiting_list and resource.left < quantity:
+        _check_open(tx, resource)
+        await room_for(tx, resource.id, quantity)
+
+
 async def room_for(tx: Tx, resource_id: UUID, quantity: int) -> Resource:
     """The resource once it seems to have so many seats, for which holds whose time is over may have lapsed. Raises SoldOut."""
     if await claims.any_lapsed(tx, resource_id):

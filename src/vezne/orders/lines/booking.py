@@ -80,6 +80,8 @@ class Booking:
         zone = (await identity.settings_of(tx)).zone
         ask, claim = await _ask(tx, customer_id, asked)
         resource = await bookings.resource(tx, ask.resource_id)
+        if claim is None:
+            await bookings.refuse_full(tx, resource, ask.quantity)
         charge, item = None, None
         if resource.item_id is not None:
             item = await catalog.item(tx, resource.item_id)
