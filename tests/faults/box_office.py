@@ -16,7 +16,7 @@ from figures_fixtures import Figures
 from payu_fixtures import form_in
 
 Road = Literal["wallet", "simulated", "payu", "magicpay"]
-Thing = Literal["seats", "storage"]
+Thing = Literal["seats", "storage", "the last seat"]
 Then = Literal["come in", "give back", "keep"]
 ROADS: tuple[Road, ...] = ("wallet", "simulated", "payu", "magicpay")
 SEAT, DAY, PART, FUNDS = 1_500, 700, 400, 100_000
@@ -36,6 +36,7 @@ class Purchase:
     thing: Thing
     ref: str = ""
     charged: bool = False
+    went: str = ""
     refunded: int = 0
     refunds: int = 0
     let_in: set[str] = field(default_factory=set)
@@ -125,9 +126,24 @@ class BoxOffice:
             await Browser(self, bought, placed["checkout_url"]).enter()
         return bought
 
+    async def too_late(self, went: str) -> Purchase:
+        """A customer stands on PayU's page, and the last seat becomes somebody else's; late money goes to `went`."""
+        settings = {"settings": {"late_money": went}}
+        assert (await self.client.ask("PATCH", "/v1/tenant", settings)).status_code == 200
+        hall = (await self.client.ask("GET", f"/v1/resources/{self.things['seats']}")).json()
+        made = {"kind": "event", "name": "The last seat", "capacity": 1, "item_id": hall["item_id"]}
+        self.things["the last seat"] = (await self.client.make("/v1/resources", made))["id"]
+        bought = await self.buy("payu", "the last seat")
+        assert bought is not None
+        bought.went = went
+        released = await self.client.ask("POST", f"/v1/claims/{bought.line['details']['claim_id']}/releases")
+        assert released.status_code == 201, released.text
+        assert await self.buy("wallet", "the last seat") is not None
+        return bought
+
     def _what(self, thing: str) -> dict[str, Any]:
-        if thing == "seats":
-            return {"quantity": self.random.randint(1, 3)}
+        if thing != "storage":
+            return {"quantity": self.random.randint(1, 3) if thing == "seats" else 1}
         first = FIRST_DAY + timedelta(days=self.random.randrange(FORTNIGHT))
         return {"checkin_date": str(first), "checkout_date": str(first + timedelta(days=self.random.randint(1, 3)))}
 

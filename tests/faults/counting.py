@@ -30,7 +30,26 @@ async def check(office: BoxOffice, *, everybody: bool = False) -> None:
 async def _check_one(office: BoxOffice, bought: Purchase) -> None:
     await office.settled(bought)
     assert bought.charged or bought.road == "wallet", "every customer of these stories pays"
-    await _has_it_once(office, bought)
+    await (_has_the_money_once if bought.went else _has_it_once)(office, bought)
+
+
+async def _has_the_money_once(office: BoxOffice, bought: Purchase) -> None:
+    """Who paid too late has no ticket, and the money: in the wallet or on the card, as the tenant says."""
+    order, card = bought.order, bought.part("provider")
+    assert (order["status"], order["last_error"]) == ("failed", "sold_out")
+    found = [each async for each in _all(office, "/v1/unmatched-money?reason=paid_late") if each["order_id"] == bought.id]
+    assert [(each["action"], each["amount_minor"]) for each in found] == [(bought.went, card)]
+    await office.until(f"/v1/unmatched-money/{found[0]['id']}", lambda seen: seen["status"] == "resolved")
+    tickets = (await office.client.ask("GET", f"/v1/tickets?claim_id={bought.line['details']['claim_id']}")).json()["data"]
+    assert tickets == []
+    rupees = [
+        wallet["balance_minor"]
+        async for wallet in _all(office, f"/v1/wallets?customer_id={order['customer_id']}")
+        if wallet["currency"] == "INR"
+    ]
+    assert sum(rupees) == (card if bought.went == "wallet" else 0)
+    assert await _payu_gave_back(office, bought) == (card if bought.went == "refund" else 0)
+    office.figures[f"late money: {bought.went}"] += 1
 
 
 async def _has_it_once(office: BoxOffice, bought: Purchase) -> None:
@@ -42,7 +61,7 @@ async def _has_it_once(office: BoxOffice, bought: Purchase) -> None:
     claim = (await office.client.ask("GET", f"/v1/claims/{bought.line['details']['claim_id']}")).json()
     assert (claim["quantity"] - claim["cancelled"] if claim["status"] == "consumed" else 0) == left, (order, claim)
     assert claim["order_id"] == bought.id
-    if bought.thing == "seats":
+    if bought.thing != "storage":
         tickets = (await office.client.ask("GET", f"/v1/tickets?claim_id={claim['id']}")).json()["data"]
         valid = {ticket["id"] for ticket in tickets if ticket["status"] == "valid"}
         assert len(valid) == left
@@ -65,16 +84,22 @@ async def _provider_agrees(office: BoxOffice, bought: Purchase) -> None:
     )
     captured = [each for each in bought.order["attempts"] if each["status"] == "captured"]
     assert len(captured) == 1, bought.order
-    running = office.running
-    async with httpx2.AsyncClient(
-        base_url=running.sandbox_url, headers={"Authorization": f"Bearer {running.sandbox_key}"}, trust_env=False
-    ) as provider:
-        if bought.road == "simulated":
-            seen = (await provider.get(f"/simulated/v1/payments/{bought.ref}")).json()
-            assert (seen["captured_minor"], seen["refunded_minor"]) == (bought.part("provider"), due_back), seen
-        elif bought.road == "payu":
-            refunds = (await provider.get(f"/payu/play/{bought.ref}/refunds")).json()["data"]
-            assert sum(refund["paise"] for refund in refunds) == due_back, refunds
+    if bought.road == "simulated":
+        seen = await _at_the_sandbox(office, f"/simulated/v1/payments/{bought.ref}")
+        assert (seen["captured_minor"], seen["refunded_minor"]) == (bought.part("provider"), due_back), seen
+    elif bought.road == "payu":
+        assert await _payu_gave_back(office, bought) == due_back
+
+
+async def _payu_gave_back(office: BoxOffice, bought: Purchase) -> int:
+    refunds = await _at_the_sandbox(office, f"/payu/play/{bought.ref}/refunds")
+    return sum(refund["paise"] for refund in refunds["data"])
+
+
+async def _at_the_sandbox(office: BoxOffice, path: str) -> Any:  # noqa: ANN401 - JSON
+    headers = {"Authorization": f"Bearer {office.running.sandbox_key}"}
+    async with httpx2.AsyncClient(base_url=office.running.sandbox_url, headers=headers, trust_env=False) as provider:
+        return (await provider.get(path)).raise_for_status().json()
 
 
 async def _capacity(office: BoxOffice) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,7 +13,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from faults.box_office import ROADS, BoxOffice, Road, several
+from faults.box_office import ROADS, BoxOffice, Purchase, Road, several
 from faults.clients import Client
 from faults.counting import check
 from faults.deployment import Kind, Running, vezne_run
@@ -135,34 +136,50 @@ async def test_killed_between_the_providers_success_and_our_commit(
 
     The worker learns it by the webhook and the poller, an HTTP process by the browser, which is never seen again.
     """
-    figures.promise(*(f"killed {kind} at its COMMIT, {moment}" for kind in ("http", "worker") for moment in STILL))
-    figures.promise("customers who have it once", "audits")
+    figures.promise(*(f"{fact} cut at COMMIT, {moment}" for fact in ("payment.succeeded", "order.paid_late") for moment in STILL))
+    figures.promise("killed http at its COMMIT", "killed worker at its COMMIT")
+    figures.promise("customers who have it once", "late money: wallet", "late money: refund", "audits")
     async with httpx2.AsyncClient(base_url=behind_proxy.url, trust_env=False, timeout=15) as http:
         office = await box_office(behind_proxy, http, figures, random)
-        for number in rounds.of(len(STILL)):
-            moment = STILL[number % len(STILL)]
-            await several([killed_at_commit(office, to_postgres, moment, road, by="webhook") for road in ROADS[1:3]])
+        for number in rounds.of(1):
+            one, other = STILL if number % 2 else reversed(STILL)
+            killed = partial(killed_at_commit, office, to_postgres)
+            await several([killed(one, "simulated"), killed(other, "payu")])
             await office.delay_webhooks(4_000)
-            await several([killed_at_commit(office, to_postgres, moment, road, by="redirect") for road in ROADS[1:]])
+            by_browser: dict[Road, Moment] = {"simulated": other, "payu": one, "magicpay": other}
+            await several([killed(moment, road, comes_back=True) for road, moment in by_browser.items()])
+            for moment, went in zip((one, other), ("wallet", "refund") if number % 4 < 2 else ("refund", "wallet"), strict=True):
+                late = await office.too_late(went)
+                words = (b"order.paid_late", late.id.encode())
+                await at_its_commit(office, to_postgres, moment, late, words, comes_back=True)
             await office.delay_webhooks(0)
             await behind_proxy.settled()
             await check(office)
             figures["rounds"] += 1
+    figures.update(to_postgres.fired)
 
 
-async def killed_at_commit(office: BoxOffice, proxy: FaultProxy, moment: Moment, road: Road, *, by: str) -> None:
-    """A customer pays; whoever learns it is killed as it commits. The browser gives up."""
+async def killed_at_commit(office: BoxOffice, proxy: FaultProxy, moment: Moment, road: Road, *, comes_back: bool = False) -> None:
+    """A customer buys seats and pays; whoever learns it is killed as it commits."""
     bought = await office.buy(road)
     assert bought is not None
-    fate = AtCommit((b"payment.succeeded", bought.order["payment_id"].encode()), moment, waits=True)
+    words = (b"payment.succeeded", bought.order["payment_id"].encode())
+    await at_its_commit(office, proxy, moment, bought, words, comes_back=comes_back)
+
+
+async def at_its_commit(
+    office: BoxOffice, proxy: FaultProxy, moment: Moment, bought: Purchase, words: tuple[bytes, ...], *, comes_back: bool
+) -> None:
+    """The customer pays, and who then says `words` is killed as it commits. The browser that waits for it gives up."""
+    fate = AtCommit(words, moment, waits=True)
     proxy.fates.append(fate)
-    paying = asyncio.create_task(office.pay(bought, comes_back=by == "redirect"))
+    paying = asyncio.create_task(office.pay(bought, comes_back=comes_back))
     async with asyncio.timeout(30):
         await fate.reached.wait()
     kind = office.running.kill_peer(fate.port)
     fate.go.set()
-    office.figures[f"killed {kind or 'with another'} at its COMMIT, {moment}"] += 1
-    if by == "redirect":
+    office.figures[f"killed {kind or 'with another'} at its COMMIT"] += 1
+    if comes_back:
         paying.cancel()
     with suppress(asyncio.CancelledError):
         await paying
