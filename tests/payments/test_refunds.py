@@ -11,7 +11,7 @@ from desk_fixtures import KEY, MINUTE, SECRET, Desk
 from vezne import payments
 from vezne.kernel.ids import public_id
 from vezne.payments.operations.refunding import refund_at_provider
-from vezne.payments.providers.base import ProviderRefund, RefundRequest
+from vezne.payments.providers.base import Capabilities, ProviderRefund, RefundRequest
 from vezne.payments.providers.simulated import SimulatedProvider
 
 
@@ -159,6 +159,7 @@ async def test_a_refund_asked_twice_with_one_key_is_one_refund(desk: Desk) -> No
 class Slow(SimulatedProvider):
     """A provider that takes its time to give money back, and would do so twice."""
 
+    capabilities = Capabilities(partial_refund=True, manual_capture=True, cancel=True, recognises_refunds=False)
     asked = 0
 
     async def refund(self, request: RefundRequest) -> ProviderRefund:

@@ -22,8 +22,8 @@ from vezne.payments.providers.base import (
     RefundRequest,
 )
 
-LEASE = timedelta(minutes=2)
-"""How long one who asks a provider keeps others from asking: longer than any answer is waited for."""
+LEASE = timedelta(seconds=20)
+"""How long one who asks a provider that recognises no repeat keeps others from asking: longer than its adapter asks for."""
 
 
 class UnknownRefund(NotFound):
@@ -89,9 +89,13 @@ async def refund_at_provider(db: Database, gateways: Gateways, principal: Princi
         if found.status is not RefundStatus.PENDING:
             return
         attempt = await queries.select_attempt(tx, found.attempt_id)
-        if attempt is not None and gateways.provider(attempt.provider).capabilities.offline:
+        if attempt is None or attempt.provider_ref is None:
+            raise UnknownRefund(refund_id=found.reference)
+        provider = gateways.provider(attempt.provider)
+        if provider.capabilities.offline:
             return  # staff pay it out, and say so
-        asks = await queries.lease_refund(tx, refund_id, now=gateways.now(), until=gateways.now() + LEASE)
+        alone = timedelta() if provider.capabilities.recognises_refunds else LEASE
+        asks = await queries.lease_refund(tx, refund_id, now=gateways.now(), until=gateways.now() + alone)
         if asks is None:  # somebody is asking just now; should they be killed at it, it is asked again when their lease is over
             await tx.enqueue(
                 "payments.refund_at_provider",
@@ -106,9 +110,7 @@ async def refund_at_provider(db: Database, gateways: Gateways, principal: Princi
             after=wait_before(asks),
             dedupe=f"{found.reference}:{asks}",
         )
-    if attempt is None or attempt.provider_ref is None:
-        raise UnknownRefund(refund_id=found.reference)
-    await try_now(found.reference, _ask_and_settle(db, gateways.provider(attempt.provider), principal, found, attempt))
+    await try_now(found.reference, _ask_and_settle(db, provider, principal, found, attempt))
 
 
 async def _ask_and_settle(db: Database, provider: Provider, principal: Principal, asked: Refund, attempt: Attempt) -> None:

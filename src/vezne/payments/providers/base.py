@@ -55,6 +55,8 @@ class Capabilities:
     partial_refund: bool
     manual_capture: bool
     cancel: bool
+    recognises_refunds: bool = True
+    """Whether it answers a refund that is asked for again as what it was the first time; if not, one at a time may ask."""
     offline: bool = False
     """Nobody can be asked: the money is seen by staff, who confirm it (cash, bank transfer)."""
 

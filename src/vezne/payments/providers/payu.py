@@ -47,7 +47,7 @@ class PayuProvider:
     """Adapter to PayU's payment page and command API."""
 
     name = NAME
-    capabilities = Capabilities(partial_refund=True, manual_capture=False, cancel=False)
+    capabilities = Capabilities(partial_refund=True, manual_capture=False, cancel=False, recognises_refunds=False)
 
     def __init__(
         self, *, payment_url: str, api_url: str, merchant_key: str, merchant_salt: str, timeout: timedelta = timedelta(seconds=5)
