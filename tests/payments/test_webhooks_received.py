@@ -242,3 +242,18 @@ async def test_foreign_payments_are_not_found(desk: Desk, other_tenant: TestTena
         body: dict[str, str] | None = {} if path == "/refunds" and method == "POST" else None
         answer = await desk.http.request(method, f"/v1/payments/{shown}{path}", json=body, headers=other_tenant.headers)
         assert (answer.status_code, answer.json()["code"]) == (404, "unknown_payment")
+
+
+async def test_et11_a_webhook_is_kept_unreadable_at_rest_and_read_by_who_may(desk: Desk) -> None:
+    _, ref = await paid_in_silence(desk)
+    (await desk.tell(about(ref))).raise_for_status()
+    await desk.work("payments.act_on_webhook")
+    (row,) = await desk.owner.fetch(
+        "SELECT raw_body, is_sealed, processed_at FROM inbound_webhooks WHERE tenant_id = $1", desk.tenant.tenant_id
+    )
+    assert row["is_sealed"]
+    assert row["processed_at"] is not None
+    assert ref.encode() not in bytes(row["raw_body"])
+    (hook,) = await desk.webhooks()
+    assert ref in hook["body"]
+    assert (hook["provider"], hook["type"], hook["outcome"]) == ("simulated", "payment.succeeded", "applied")

@@ -29,6 +29,8 @@ class Played(ABC):
     """Whether `start` tells the provider; one that is entered by a form learns of a payment from the customer's browser."""
     needs_credentials: ClassVar[bool] = True
     """Whether it is there only when its credentials are set."""
+    is_remote: ClassVar[bool] = True
+    """Whether it can be away: it answers from somewhere else."""
     livemode: ClassVar[bool] = False
     settings: ClassVar[Mapping[str, object]] = {}
     """Of the tenant whose money it takes."""

@@ -21,6 +21,7 @@ class MagicPayInDemo(Played):
     name = "magicpay"
     capabilities = MagicPay.capabilities
     needs_credentials = False
+    is_remote = False
     unknown = (*Played.unknown, "session_7_" + "0" * 32, "mref_7_" + "0" * 32, "sim_pay_nobody", "session_7_1")
 
     def made(self) -> Provider:

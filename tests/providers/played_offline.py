@@ -15,6 +15,7 @@ class Counter(Played):
     name = "cash"
     capabilities = Offline.capabilities
     needs_credentials = False
+    is_remote = False
 
     def made(self) -> Provider:
         """It needs no settings."""
