@@ -99,6 +99,8 @@ ProviderName = Annotated[str, BeforeValidator(_provider_name), StringConstraints
 WebOrigin = Annotated[str, StringConstraints(max_length=200, pattern=r"^https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?$")]
 WebUrl = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[!-~]+$")]
 
+UnitName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{3,11}$")]
+
 
 class TenantSettings(BaseModel):
     """What a tenant may choose. Amounts are minor units."""
@@ -159,6 +161,33 @@ class TenantSettings(BaseModel):
     consent_version: str = Field("1", min_length=1, max_length=40, description="the version of the texts a guest consents to")
     privacy_url: WebUrl | None = Field(None, description="the privacy notice (KVKK, GDPR) a guest consents to")
     terms_url: WebUrl | None = Field(None, description="the terms a guest consents to")
+
+    credit_unit: UnitName = Field("CREDIT", description="the unit of the tenant's credits")
+    coin_unit: UnitName = Field("COIN", description="the unit of the tenant's coins")
+    credit_expiry_days: int | None = Field(
+        None, strict=True, ge=1, le=36_500, description="how long credits live when their grant does not say; null: the deployment's"
+    )
+    min_credit_purchase: int | None = Field(
+        None, strict=True, ge=1, le=MAX_MINOR, description="the fewest credits bought at once; null: the deployment's"
+    )
+    max_credit_balance: int | None = Field(
+        None, strict=True, ge=1, le=MAX_MINOR, description="the most credits a wallet may hold; null: the deployment's"
+    )
+    coin_expiry_days: int | None = Field(
+        None, strict=True, ge=1, le=36_500, description="how long coins live when their rule does not say; null: for ever"
+    )
+    expiry_reminder_days: int = Field(
+        7, strict=True, ge=0, le=365, description="how long before credits and coins lapse their customer is reminded; 0: never"
+    )
+    grace_days: int = Field(
+        7, strict=True, ge=0, le=90, description="how long a membership stays usable while its renewal is not paid"
+    )
+    dunning_end: Literal["cancel", "pause"] = Field(
+        "cancel", description="what becomes of a membership whose renewal was not paid in the end"
+    )
+    mail_from: str = Field("", max_length=200, description="the sender of mail to customers; empty: the deployment's")
+    mail_receipts: bool = Field(True, description="whether customers get receipts by e-mail")
+    receipt_sender: str = Field("", max_length=500, description="who stands at the head of a receipt: name, address, tax number")
 
     @field_validator("time_zone")
     @classmethod

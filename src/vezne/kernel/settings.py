@@ -60,14 +60,67 @@ class Settings(BaseSettings):
         100,
         ge=0,
         validation_alias=_named("COIN_REWARD_COURSE_COMPLETION", "VEZNE_COIN_REWARD_COURSE_COMPLETION"),
-        description="coins for a completed course; read, and granted by nothing yet: the reward endpoints are not there",
+        description="coins for a completed course where the tenant has no rule of its own",
     )
     coin_reward_referral: int = Field(
         50,
         ge=0,
         validation_alias=_named("COIN_REWARD_REFERRAL", "VEZNE_COIN_REWARD_REFERRAL"),
-        description="coins for a referral; read, and granted by nothing yet: the reward endpoints are not there",
+        description="coins for a referral where the tenant has no rule of its own",
     )
+    default_credit_price: str | None = Field(
+        None,
+        pattern=r"^[0-9]{1,9}(\.[0-9]{1,3})?( [A-Z]{3})?$",
+        validation_alias=_named("DEFAULT_CREDIT_PRICE", "VEZNE_DEFAULT_CREDIT_PRICE"),
+        description="what one credit costs where its pack has no price of its own: 1.00, or 1.00 USD (USD unless told)",
+    )
+    credit_expiry_days: int | None = Field(
+        None,
+        ge=1,
+        le=36_500,
+        validation_alias=_named("CREDIT_EXPIRY_DAYS", "VEZNE_CREDIT_EXPIRY_DAYS"),
+        description="how long credits live when neither their grant nor the tenant says; unset: for ever",
+    )
+    min_credit_purchase: int = Field(
+        1,
+        ge=1,
+        validation_alias=_named("MIN_CREDIT_PURCHASE", "VEZNE_MIN_CREDIT_PURCHASE"),
+        description="the fewest credits bought at once, where the tenant does not say",
+    )
+    max_credit_balance: int | None = Field(
+        None,
+        ge=1,
+        validation_alias=_named("MAX_CREDIT_BALANCE", "VEZNE_MAX_CREDIT_BALANCE"),
+        description="the most credits a wallet may hold, where the tenant does not say; unset: no limit",
+    )
+    stripe_secret_key: Secret | None = Field(
+        None,
+        validation_alias=_named("STRIPE_SECRET_KEY", "VEZNE_STRIPE_SECRET_KEY"),
+        description="secret or restricted key at Stripe; default: made at first start, for the sandbox",
+    )
+    stripe_publishable_key: str | None = Field(
+        None,
+        validation_alias=_named("STRIPE_PUBLISHABLE_KEY", "VEZNE_STRIPE_PUBLISHABLE_KEY"),
+        description="publishable key at Stripe, shown to browsers",
+    )
+    stripe_webhook_secret: Secret | None = Field(
+        None,
+        validation_alias=_named("STRIPE_WEBHOOK_SECRET", "VEZNE_STRIPE_WEBHOOK_SECRET"),
+        description="secrets (whsec_…, several by comma) that sign Stripe's webhooks; default: made at first start, for the sandbox",
+    )
+    stripe_api_version: str | None = Field(
+        None,
+        validation_alias=_named("STRIPE_API_VERSION", "VEZNE_STRIPE_API_VERSION"),
+        description="read and not followed: the official library speaks the version it was made for",
+    )
+    stripe_base_url: Origin | None = Field(
+        None, description="where Stripe's API answers; default: the sandbox; live: https://api.stripe.com"
+    )
+    smtp_url: Secret | None = Field(
+        None,
+        description="the mail server, smtp://user:password@host:587 or smtps://…; without it mail is kept as files in the data folder",
+    )
+    mail_from: str = Field("Vezne <vezne@localhost>", max_length=200, description="the sender of mail, where the tenant names none")
     sandbox_port: int = Field(8481, ge=0, le=65535, description="the loopback port of the sandbox, which plays the providers")
     simulated_base_url: Origin | None = Field(None, description="where the simulated provider answers; default: the sandbox")
     simulated_api_key: Secret | None = Field(None, description="API key at the simulated provider; default: made at first start")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from vezne.kernel.db import Database
 from vezne.kernel.errors import Conflict, Unauthenticated, Unavailable
@@ -59,6 +59,10 @@ class Capabilities:
     """Whether it answers a refund that is asked for again as what it was the first time; if not, one at a time may ask."""
     offline: bool = False
     """Nobody can be asked: the money is seen by staff, who confirm it (cash, bank transfer)."""
+    stored_methods: bool = False
+    """It keeps a card that was paid with and charges it again while the customer is away: it is `Charging`."""
+    subscriptions: bool = False
+    """It can bill by itself, period after period: it is `Subscribing`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,12 @@ class StartRequest:
     locale: str = "en"
     description: str = ""
     manual_capture: bool = False
+    save_method: bool = False
+    """Keep what is paid with, so that it can be charged again while the customer is away."""
+    customer_reference: str = ""
+    """Our public id of the customer; empty where nobody is known."""
+    customer_ref: str | None = None
+    """The provider's own name for the customer, once it has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +116,18 @@ class FormPost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeenMethod:
+    """A stored card (or wallet on a phone) as its provider names it; no number, only what a person knows it by."""
+
+    method_ref: str
+    customer_ref: str | None
+    brand: str = ""
+    last4: str = ""
+    expires_year: int | None = None
+    expires_month: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderPayment:
     """A payment as its provider sees it now. `captured` and `refunded` are sums so far.
 
@@ -122,6 +144,107 @@ class ProviderPayment:
     failure_code: str | None = None
     redirect_url: str | None = None
     response: Mapping[str, object] = field(default_factory=dict)
+    customer_ref: str | None = None
+    method: SeenMethod | None = None
+    """What was kept for later charges, where that was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeRequest:
+    """Charge a stored method while the customer is away. `reference` is ours, and the key under which a repeat is recognised."""
+
+    reference: str
+    amount: Money
+    method_ref: str
+    customer_ref: str | None
+    webhook_url: str
+    tenant_id: int = 0
+    description: str = ""
+
+
+class SubscriptionGrade(StrEnum):
+    """How a subscription stands at its provider."""
+
+    INCOMPLETE = "incomplete"
+    TRIALING = "trialing"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanTerms:
+    """What a provider bills, and how often. `reference` is ours: the plan's public id with currency and amount."""
+
+    reference: str
+    name: str
+    amount: Money
+    interval: Literal["day", "week", "month", "year"]
+    interval_count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscribeRequest:
+    """Ask a provider to bill a plan by itself. `reference` is ours (the membership's public id): the same again, the same."""
+
+    reference: str
+    plan: PlanTerms
+    return_url: str
+    webhook_url: str
+    tenant_id: int = 0
+    payer: Payer = Payer()
+    customer_reference: str = ""
+    customer_ref: str | None = None
+    trial_until: datetime | None = None
+    locale: str = "en"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderInvoice:
+    """One bill of a subscription. `payment_ref` names the payment that pays it (what `fetch` and `refund` take)."""
+
+    invoice_ref: str
+    subscription_ref: str
+    status: Literal["draft", "open", "paid", "void", "uncollectible"]
+    reason: Literal["create", "cycle", "update", "other"]
+    total: Money
+    paid: Money
+    period_start: datetime
+    period_end: datetime
+    payment_ref: str | None = None
+    failure_code: str | None = None
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSubscription:
+    """A subscription as its provider sees it now, with its bills, the newest last."""
+
+    subscription_ref: str
+    reference: str | None
+    grade: SubscriptionGrade
+    plan_reference: str | None
+    period_start: datetime | None
+    period_end: datetime | None
+    cancels_at_period_end: bool
+    trial_until: datetime | None = None
+    ended_at: datetime | None = None
+    customer_ref: str | None = None
+    method: SeenMethod | None = None
+    invoices: tuple[ProviderInvoice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderDispute:
+    """A payment that its payer's bank takes back, as the provider sees it now."""
+
+    dispute_ref: str
+    provider_ref: str
+    status: Literal["needs_response", "under_review", "won", "lost"]
+    amount: Money
+    reason: str
+    respond_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +274,8 @@ class WebhookNotice:
     event_id: str
     type: str
     provider_ref: str | None
+    subscription_ref: str | None = None
+    dispute_ref: str | None = None
 
 
 class Provider(Protocol):
@@ -218,4 +343,67 @@ class InProcess(Protocol):
 
     def bind(self, db: Database) -> None:
         """Where it keeps what it knows."""
+        ...
+
+
+@runtime_checkable
+class Charging(Protocol):
+    """A provider that charges stored methods while the customer is away."""
+
+    async def charge(self, request: ChargeRequest) -> ProviderPayment:
+        """Charge a stored method. The same `reference` again: the same payment.
+
+        A decline is a payment of grade FAILED with its `failure_code`; one that needs the customer is REQUIRES_ACTION, and
+        nothing is taken.
+        """
+        ...
+
+    async def forget_method(self, method_ref: str) -> None:
+        """Never charge it again. Again: nothing."""
+        ...
+
+
+@runtime_checkable
+class Subscribing(Protocol):
+    """A provider that bills by itself, period after period. Every method may raise ProviderUnavailable and ProviderRefused."""
+
+    async def subscribe(self, request: SubscribeRequest) -> Started:
+        """A page on which the customer subscribes; `provider_ref` names page or subscription, as `find_subscription` takes it."""
+        ...
+
+    async def find_subscription(self, reference: str) -> ProviderSubscription | None:
+        """The subscription made under our `reference`, if there is one."""
+        ...
+
+    async def fetch_subscription(self, subscription_ref: str) -> ProviderSubscription:
+        """The subscription as it is now, with its bills."""
+        ...
+
+    async def preview_change(self, subscription_ref: str, plan: PlanTerms) -> Money:
+        """What changing to `plan` now would cost at once, or bring back (negative)."""
+        ...
+
+    async def change_subscription(self, subscription_ref: str, plan: PlanTerms, reference: str) -> ProviderSubscription:
+        """Bill `plan` from now on; what was paid for the rest of this period is set off. Same `reference` again: nothing."""
+        ...
+
+    async def pause_subscription(self, subscription_ref: str) -> ProviderSubscription:
+        """Bill nothing until it is resumed. Again: nothing."""
+        ...
+
+    async def resume_subscription(self, subscription_ref: str) -> ProviderSubscription:
+        """Bill again, and do not end at the period's end. Again: nothing."""
+        ...
+
+    async def cancel_subscription(self, subscription_ref: str, *, at_period_end: bool) -> ProviderSubscription:
+        """End it, now or when the paid period is over. Again: nothing."""
+        ...
+
+
+@runtime_checkable
+class Disputing(Protocol):
+    """A provider that tells of disputes."""
+
+    async def fetch_dispute(self, dispute_ref: str) -> ProviderDispute:
+        """The dispute as it is now."""
         ...
