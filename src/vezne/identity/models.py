@@ -165,7 +165,7 @@ class TenantSettings(BaseModel):
     credit_unit: UnitName = Field("CREDIT", description="the unit of the tenant's credits")
     coin_unit: UnitName = Field("COIN", description="the unit of the tenant's coins")
     credit_expiry_days: int | None = Field(
-        None, strict=True, ge=1, le=36_500, description="how long credits live when their grant does not say; null: the deployment's"
+        None, strict=True, ge=1, le=36_500, description="how long credits live, unless their grant says; null: the deployment's"
     )
     min_credit_purchase: int | None = Field(
         None, strict=True, ge=1, le=MAX_MINOR, description="the fewest credits bought at once; null: the deployment's"

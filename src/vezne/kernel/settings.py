@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     stripe_webhook_secret: Secret | None = Field(
         None,
         validation_alias=_named("STRIPE_WEBHOOK_SECRET", "VEZNE_STRIPE_WEBHOOK_SECRET"),
-        description="secrets (whsec_…, several by comma) that sign Stripe's webhooks; default: made at first start, for the sandbox",
+        description="secrets (whsec_…, several by comma) that sign Stripe's webhooks; default: the sandbox's",
     )
     stripe_api_version: str | None = Field(
         None,
@@ -118,9 +118,11 @@ class Settings(BaseSettings):
     )
     smtp_url: Secret | None = Field(
         None,
-        description="the mail server, smtp://user:password@host:587 or smtps://…; without it mail is kept as files in the data folder",
+        description="the mail server, smtp://user:password@host:587 or smtps://…; without it mail is kept in the data folder",
     )
-    mail_from: str = Field("Vezne <vezne@localhost>", max_length=200, description="the sender of mail, where the tenant names none")
+    mail_from: str = Field(
+        "Vezne <vezne@localhost>", max_length=200, description="the sender of mail, where the tenant names none"
+    )
     sandbox_port: int = Field(8481, ge=0, le=65535, description="the loopback port of the sandbox, which plays the providers")
     simulated_base_url: Origin | None = Field(None, description="where the simulated provider answers; default: the sandbox")
     simulated_api_key: Secret | None = Field(None, description="API key at the simulated provider; default: made at first start")
