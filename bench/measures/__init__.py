@@ -2,6 +2,7 @@
 
 from bench.figures import Bench
 from bench.measures.debits import DEBITS
+from bench.measures.expiring import EXPIRING
 from bench.measures.generator import GENERATOR
 from bench.measures.history import HISTORY
 from bench.measures.importing import IMPORTING
@@ -11,4 +12,4 @@ from bench.measures.seats import SEATS
 from bench.measures.starting import STARTING
 from bench.measures.storage import STORAGE
 
-BENCHES: tuple[Bench, ...] = (LIMITS, GENERATOR, DEBITS, POSTING, HISTORY, IMPORTING, SEATS, STORAGE, STARTING)
+BENCHES: tuple[Bench, ...] = (LIMITS, GENERATOR, DEBITS, POSTING, HISTORY, IMPORTING, EXPIRING, SEATS, STORAGE, STARTING)

@@ -14,7 +14,7 @@ async def expire_holds(db: Database, call: JobCall) -> None:
 
 
 async def expire_lots(db: Database, call: JobCall) -> None:
-    """Write off all lapsed lots of the tenant, some wallets at a time. Again: nothing more to do."""
+    """Write off all lapsed lots of the tenant, some at a time. Again: nothing more to do."""
     while True:
         async with db.transaction(call.principal) as tx:
             if not await expiry.expire_lots(tx):

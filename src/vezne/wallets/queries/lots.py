@@ -25,6 +25,17 @@ class LotMove:
     delta_minor: int
 
 
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """What was taken back of a credit for one cause; no entry where nothing was there to take."""
+
+    reversed_entry_id: UUID
+    cause: str
+    entry_id: UUID | None
+    asked_minor: int
+    amount_minor: int
+
+
 async def select_filled_lots(tx: Tx, wallet_ids: Sequence[UUID]) -> list[Lot]:
     """The lots of these wallets in which something is left. The caller has locked the wallets' accounts."""
     rows = await tx.fetch(_SELECT + "AND wallet_id = ANY ($2::uuid[]) AND remaining_minor > 0", tx.tenant_id, wallet_ids)
@@ -94,21 +105,6 @@ async def select_lot_moves(tx: Tx, entry_id: UUID) -> list[LotMove]:
     return [LotMove(*row) for row in rows]
 
 
-async def select_wallets_with_lapsed_lots(tx: Tx, limit: int) -> list[UUID]:
-    """Open wallets in which something has lapsed that no hold reserves."""
-    rows = await tx.fetch(
-        """SELECT DISTINCT lots.wallet_id FROM lots
-           JOIN wallets ON wallets.tenant_id = lots.tenant_id AND wallets.id = lots.wallet_id
-           WHERE lots.tenant_id = $1 AND lots.expires_at <= $2 AND lots.remaining_minor > lots.held_minor
-             AND lots.remaining_minor > 0 AND wallets.status = 'open'
-           ORDER BY lots.wallet_id LIMIT $3""",
-        tx.tenant_id,
-        tx.now,
-        limit,
-    )
-    return [row["wallet_id"] for row in rows]
-
-
 async def insert_refund(tx: Tx, refunded_entry_id: UUID, entry_id: UUID, amount_minor: int) -> None:
     """Write that an entry gave back so much of another."""
     await tx.execute(
@@ -129,6 +125,42 @@ async def select_refunded(tx: Tx, entry_ids: Sequence[UUID]) -> Mapping[UUID, in
         entry_ids,
     )
     return {row["refunded_entry_id"]: row["amount"] for row in rows}
+
+
+async def insert_reversal(tx: Tx, reversal: Reversal) -> None:
+    """Write what an entry took back of a credit, for one cause."""
+    await tx.execute(
+        """INSERT INTO wallet_reversals (tenant_id, reversed_entry_id, cause, entry_id, asked_minor, amount_minor)
+           VALUES ($1, $2, $3, $4, $5, $6)""",
+        tx.tenant_id,
+        reversal.reversed_entry_id,
+        reversal.cause,
+        reversal.entry_id,
+        reversal.asked_minor,
+        reversal.amount_minor,
+    )
+
+
+async def select_reversals(tx: Tx, reversed_entry_id: UUID) -> dict[str, Reversal]:
+    """What was taken back of a credit, by cause."""
+    rows = await tx.fetch(
+        """SELECT reversed_entry_id, cause, entry_id, asked_minor, amount_minor FROM wallet_reversals
+           WHERE tenant_id = $1 AND reversed_entry_id = $2""",
+        tx.tenant_id,
+        reversed_entry_id,
+    )
+    return {row["cause"]: Reversal(*row) for row in rows}
+
+
+async def select_revoked(tx: Tx, entry_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+    """How much of each credit has been taken back, where any was."""
+    rows = await tx.fetch(
+        """SELECT reversed_entry_id, sum(amount_minor)::bigint AS amount FROM wallet_reversals
+           WHERE tenant_id = $1 AND reversed_entry_id = ANY ($2::uuid[]) AND amount_minor > 0 GROUP BY reversed_entry_id""",
+        tx.tenant_id,
+        entry_ids,
+    )
+    return {row["reversed_entry_id"]: row["amount"] for row in rows}
 
 
 def _lot(row: Record) -> Lot:
