@@ -14,6 +14,7 @@ class ModelLot:
     remaining: int
     granted_at: datetime
     expires_at: datetime | None
+    type: str = "purchased"
     held: int = 0
 
     def good(self, now: datetime) -> bool:
@@ -46,7 +47,7 @@ class ModelWallet:
     def lapsed(self, now: datetime) -> int:
         return sum(lot.remaining - lot.held for lot in self.lots if not lot.good(now))
 
-    def choose(self, amount: int, now: datetime) -> Shares:
+    def in_order(self) -> list[ModelLot]:
         fifo = self.kind in {"money", "credits"}
 
         def order(lot: ModelLot) -> tuple[object, ...]:
@@ -54,8 +55,11 @@ class ModelWallet:
                 return lot.granted_at, lot.number
             return lot.expires_at is None, lot.expires_at or lot.granted_at, lot.granted_at, lot.number
 
+        return sorted(self.lots, key=order)
+
+    def choose(self, amount: int, now: datetime) -> Shares:
         shares: Shares = []
-        for lot in sorted((lot for lot in self.lots if lot.good(now)), key=order):
+        for lot in (lot for lot in self.in_order() if lot.good(now)):
             part = min(amount, lot.remaining - lot.held)
             if part:
                 shares.append((lot, part))
@@ -90,6 +94,15 @@ class ModelDebit:
         return sum(amount for _, amount in self.taken)
 
 
+@dataclass(eq=False)
+class ModelCredit:
+    """A credit with its own lot, and what may still be taken back of it."""
+
+    wallet: ModelWallet
+    lot: ModelLot
+    left: int
+
+
 @dataclass
 class Model:
     """All of it. Each operation answers whether it is possible; if not it changes nothing."""
@@ -98,8 +111,25 @@ class Model:
     wallets: list[ModelWallet]
     made: int = 0
 
-    def credit(self, wallet: ModelWallet, amount: int, expires_at: datetime | None) -> None:
-        self._lot(wallet, amount, self.now, expires_at)
+    def credit(self, wallet: ModelWallet, amount: int, expires_at: datetime | None, type_: str = "purchased") -> ModelCredit:
+        return ModelCredit(wallet, self._lot(wallet, amount, self.now, expires_at, type_), amount)
+
+    def revoke(self, credit: ModelCredit, amount: int, *, beyond_lot: bool) -> int | None:
+        """How much is taken back; None: it is refused."""
+        wallet, taken = credit.wallet, 0
+        wanted = min(amount, credit.left)
+        any_lot = beyond_lot or wallet.kind == "money"  # money keeps no lots: what is there is taken
+        shares: Shares = []
+        for lot in dict.fromkeys([credit.lot, *(wallet.in_order() if any_lot else [])]):
+            part = min(wanted - taken, lot.remaining - lot.held) if lot.good(self.now) else 0
+            if part:
+                shares.append((lot, part))
+                taken += part
+        if taken and wallet.frozen:
+            return None
+        _take(shares)
+        credit.left -= taken
+        return taken
 
     def debit(self, wallet: ModelWallet, amount: int) -> ModelDebit | None:
         if wallet.frozen or wallet.spendable(self.now) < amount:
@@ -118,7 +148,7 @@ class Model:
         shares = giver.choose(amount, self.now)
         _take(shares)
         for lot, part in shares:
-            self._lot(taker, part, lot.granted_at, lot.expires_at)
+            self._lot(taker, part, lot.granted_at, lot.expires_at, lot.type)
         return True
 
     def hold(self, wallet: ModelWallet, amount: int, expires_at: datetime) -> ModelHold | None:
@@ -161,7 +191,7 @@ class Model:
             else:
                 lapsed += part
         if lapsed:
-            self._lot(debit.wallet, lapsed, self.now, self.now + REFUND_LIFE)
+            self._lot(debit.wallet, lapsed, self.now, self.now + REFUND_LIFE, "refunded")
         return True
 
     def sweep(self, holds: list[ModelHold]) -> None:
@@ -175,9 +205,10 @@ class Model:
                     if not lot.good(self.now):
                         lot.remaining = lot.held
 
-    def _lot(self, wallet: ModelWallet, amount: int, granted_at: datetime, expires_at: datetime | None) -> None:
+    def _lot(self, wallet: ModelWallet, amount: int, granted_at: datetime, expires_at: datetime | None, type_: str) -> ModelLot:
         self.made += 1
-        wallet.lots.append(ModelLot(self.made, amount, granted_at, expires_at))
+        wallet.lots.append(ModelLot(self.made, amount, granted_at, expires_at, type_))
+        return wallet.lots[-1]
 
 
 def _take(shares: Shares) -> None:

@@ -17,15 +17,16 @@ from vezne.kernel.db import Database, Tx, open_pool
 from vezne.kernel.errors import Refusal
 from vezne.kernel.money import Money
 from vezne.kernel.principal import Principal
-from vezne.wallets import KINDS, Credit, Debit, KindName, LotSpec, Transfer
+from vezne.wallets import KINDS, Credit, Debit, KindName, LotSpec, LotType, Transfer
 from vezne.wallets.operations.wallets import lots_of
-from wallets_model import Model, ModelDebit, ModelHold, ModelWallet
+from wallets_model import Model, ModelCredit, ModelDebit, ModelHold, ModelWallet
 
 START = datetime(2031, 5, 1, 12, tzinfo=UTC)
 CURRENCIES = {"money": "TRY", "credits": "CREDIT", "coins": "COIN", "gift_card": "TRY"}
 OWNED = (("ada", "main"), ("ada", "savings"), ("can", "main"))
 AMOUNTS = st.integers(1, 40)
 PICK = st.integers(0, 1000)
+LOT_TYPES = st.sampled_from(["purchased", "membership", "promotional", "refunded"])
 LIVES = st.none() | st.integers(1, 72).map(lambda hours: timedelta(hours=hours))
 T = TypeVar("T")
 
@@ -42,6 +43,8 @@ class WalletsMachine(RuleBasedStateMachine):
         self.ids: list[UUID] = []
         self.holds: list[tuple[UUID, ModelHold]] = []
         self.debits: list[tuple[UUID, ModelDebit]] = []
+        self.credits: list[tuple[UUID, ModelCredit]] = []
+        self.causes = 0
 
     def teardown(self) -> None:
         self.runner.run(self.pool.close())
@@ -83,14 +86,30 @@ class WalletsMachine(RuleBasedStateMachine):
         model = self.model.wallets[index]
         return self.ids[index], model, CURRENCIES[model.kind]
 
-    @rule(which=PICK, amount=AMOUNTS, life=LIVES)
-    def credit(self, which: int, amount: int, life: timedelta | None) -> None:
+    @rule(which=PICK, amount=AMOUNTS, life=LIVES, type_=LOT_TYPES)
+    def credit(self, which: int, amount: int, life: timedelta | None, type_: LotType) -> None:
         id_, model, currency = self.pick(which)
         until = self.model.now + life if life is not None and model.kind != "money" else None
-        lot = None if model.kind == "money" else LotSpec("promotional", "", until)
+        lot = None if model.kind == "money" else LotSpec(type_, "", until)
         asked = Credit(wallet_id=id_, amount=Money(amount, currency), lot=lot)
-        assert self.attempt(lambda tx: wallets.credit(tx, asked)) is not None
-        self.model.credit(model, amount, until)
+        done = self.attempt(lambda tx: wallets.credit(tx, asked))
+        assert done is not None
+        self.credits.append((done.id, self.model.credit(model, amount, until, type_)))
+
+    @rule(which=PICK, amount=AMOUNTS, beyond_lot=st.booleans(), again=st.booleans())
+    def revoke(self, which: int, amount: int, beyond_lot: bool, again: bool) -> None:  # noqa: FBT001 - hypothesis calls by name
+        if not self.credits:
+            return
+        id_, model = self.credits[which % len(self.credits)]
+        self.causes += 1
+        cause = f"cause {self.causes}"
+        done = self.attempt(lambda tx: wallets.revoke(tx, id_, amount, cause=cause, beyond_lot=beyond_lot))
+        taken = self.model.revoke(model, amount, beyond_lot=beyond_lot)
+        assert (done and (done.taken_minor, done.missing_minor)) == (None if taken is None else (taken, amount - taken))
+        if again and done is not None:
+            twice = self.attempt(lambda tx: wallets.revoke(tx, id_, amount, cause=cause, beyond_lot=beyond_lot))
+            assert twice is not None
+            assert (twice.again, twice.taken_minor, twice.missing_minor) == (True, done.taken_minor, done.missing_minor)
 
     @rule(which=PICK, amount=AMOUNTS)
     def debit(self, which: int, amount: int) -> None:
@@ -204,10 +223,10 @@ class WalletsMachine(RuleBasedStateMachine):
                 expected = (model.balance, model.held, model.spendable(now), model.lapsed(now))
                 assert (found.balance, found.held, found.available, found.lapsed) == expected
                 if model.kind != "money":
-                    lots = [(lot.remaining_minor, lot.held_minor, lot.expires_at) for lot in await lots_of(tx, wallet)]
-                    assert sorted(lots, key=str) == sorted(
-                        [(lot.remaining, lot.held, lot.expires_at) for lot in model.lots if lot.remaining], key=str
-                    )
+                    found_lots = await lots_of(tx, wallet)
+                    lots = [(lot.remaining_minor, lot.held_minor, lot.expires_at, lot.type) for lot in found_lots]
+                    expected_lots = [(lot.remaining, lot.held, lot.expires_at, lot.type) for lot in model.lots if lot.remaining]
+                    assert sorted(lots, key=str) == sorted(expected_lots, key=str)
 
         self.attempt(look)
 

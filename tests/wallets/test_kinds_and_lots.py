@@ -119,7 +119,7 @@ async def test_what_has_lapsed_cannot_be_spent_even_before_it_is_written_off(sho
     await held(timedelta(days=1))
     found = await shop.get(f"/v1/wallets/{wallet}")
     assert (found["balance_minor"], found["available_minor"], found["lapsed_minor"]) == (15, 5, 10)
-    assert (await shop.debit(wallet, 6, currency="CREDIT", status=409))["code"] == "insufficient_funds"
+    assert (await shop.debit(wallet, 6, currency="CREDIT", status=409))["code"] == "PAY001"
     assert (await shop.debit(wallet, 5, currency="CREDIT"))["balance_after_minor"] == 10
     await lapse(db, shop)
     await lapse(db, shop)

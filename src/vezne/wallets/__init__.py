@@ -18,6 +18,7 @@ from vezne.wallets.events import (
     WalletOpened,
     WalletRefunded,
     WalletReopened,
+    WalletRevoked,
     WalletTransferred,
     WalletUnfrozen,
 )
@@ -30,7 +31,9 @@ from vezne.wallets.models import (
     LotSpec,
     Move,
     Moved,
+    Outstanding,
     Reference,
+    Revoked,
     Transfer,
     Wallet,
     WalletHold,
@@ -44,6 +47,7 @@ from vezne.wallets.operations.history import history, transaction
 from vezne.wallets.operations.holds import capture, expire_holds, extend, hold, hold_of, release
 from vezne.wallets.operations.moves import credit, debit, move, transfer
 from vezne.wallets.operations.refunds import refund
+from vezne.wallets.operations.revoking import outstanding, revoke
 from vezne.wallets.operations.wallets import (
     balance_at,
     close,
@@ -55,11 +59,13 @@ from vezne.wallets.operations.wallets import (
     wallet_of,
     wallets_of,
 )
-from vezne.wallets.refusals import HoldEnded, InsufficientFunds, WalletMissing
+from vezne.wallets.refusals import CreditLimitExceeded, CreditsInsufficient, HoldEnded, InsufficientFunds, WalletMissing
 
 __all__ = [
     "KINDS",
     "Credit",
+    "CreditLimitExceeded",
+    "CreditsInsufficient",
     "Debit",
     "Grant",
     "HoldCaptured",
@@ -77,7 +83,9 @@ __all__ = [
     "LotType",
     "Move",
     "Moved",
+    "Outstanding",
     "Reference",
+    "Revoked",
     "Transfer",
     "Wallet",
     "WalletClosed",
@@ -92,6 +100,7 @@ __all__ = [
     "WalletOpened",
     "WalletRefunded",
     "WalletReopened",
+    "WalletRevoked",
     "WalletTransaction",
     "WalletTransferred",
     "WalletUnfrozen",
@@ -112,9 +121,11 @@ __all__ = [
     "holdings",
     "limit",
     "move",
+    "outstanding",
     "refund",
     "release",
     "reopen",
+    "revoke",
     "transaction",
     "transfer",
     "wallet",

@@ -65,6 +65,19 @@ class WalletRefunded(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WalletRevoked(Event):
+    """A credit, or part of it, was taken back out of the wallet; `revokes` is the credit's public id."""
+
+    wallet_id: UUID
+    transaction_id: UUID
+    revokes: str
+    amount_minor: int
+    missing_minor: int
+    currency: str
+    balance_after_minor: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class WalletLow(Event):
     """The balance has fallen below the threshold; told once for each time it does."""
 

@@ -43,8 +43,7 @@ class Kind:
 
     `units`: it counts a tenant's own unit rather than an ISO 4217 currency. `lots`: each grant is a lot with type, origin and
     expiry; None: plain money that never lapses. `lots` is also the order in which lots are spent, the least key first.
-    `transferable`: to whose wallets it may be transferred. `default_life`: how long a lot lives when its grant does not say;
-    None: for ever.
+    `transferable`: to whose wallets it may be transferred. How long a lot lives whose grant does not say is the tenant's choice.
     """
 
     name: KindName
@@ -52,7 +51,6 @@ class Kind:
     lots: Callable[[Dated], SpendingOrder] | None
     transferable: Transferable
     refundable: bool
-    default_life: timedelta | None = None
 
     def demand_currency(self, currency: str) -> None:
         """Raise CurrencyNotOfKind, or CurrencyUnknown, unless wallets of this kind may hold `currency`."""
@@ -60,10 +58,6 @@ class Kind:
         if currency_is_unit(currency) is not self.units:
             expected = "a unit such as CREDIT" if self.units else "an ISO 4217 currency"
             raise CurrencyNotOfKind(loc=("body", "currency"), kind=self.name, expected=expected, currency=currency)
-
-    def expiry(self, granted_at: datetime) -> datetime | None:
-        """When a lot granted at `granted_at` lapses, if its grant does not say."""
-        return None if self.default_life is None else granted_at + self.default_life
 
 
 def first_in_first_out(lot: Dated) -> SpendingOrder:

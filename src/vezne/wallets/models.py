@@ -14,6 +14,17 @@ WalletStatus = Literal["open", "frozen", "closed"]
 HoldStatus = Literal["open", "captured", "released", "expired"]
 Direction = Literal["credit", "debit"]
 TransactionStatus = Literal["completed", "partially_refunded", "refunded"]
+CreditType = Literal["CREDIT_PURCHASE", "MEMBERSHIP_PAYMENT", "CREDIT_USAGE", "CREDIT_REFUND", "CREDIT_TRANSFER", "CREDIT_EXPIRY"]
+
+_CREDIT_TYPES: Mapping[str, CreditType] = {
+    "debit": "CREDIT_USAGE",
+    "capture": "CREDIT_USAGE",
+    "refund": "CREDIT_REFUND",
+    "reversal": "CREDIT_REFUND",
+    "transfer": "CREDIT_TRANSFER",
+    "expiry": "CREDIT_EXPIRY",
+}
+_GRANTS: Mapping[str, CreditType] = {"membership": "MEMBERSHIP_PAYMENT", "refunded": "CREDIT_REFUND"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +132,8 @@ class Credit:
     """Put `amount` into a wallet. `once`: one credit only for the wallet and `reference`; again answers the first.
 
     `contra` is the house account it comes out of, `lot` what kind of grant it is (for kinds that keep lots). `cause` names, in
-    the ledger, what a `once` move may happen for, where wallet and reference are not it.
+    the ledger, what a `once` move may happen for, where wallet and reference are not it. `beyond_limit`: it was paid for already,
+    or is owed, and the most a wallet may hold does not bind it.
     """
 
     wallet_id: UUID
@@ -133,6 +145,7 @@ class Credit:
     metadata: Mapping[str, str] = field(default_factory=dict)
     contra: str = "issued"
     cause: str | None = None
+    beyond_limit: bool = False
     request_id: str | None = None
 
 
@@ -178,7 +191,8 @@ class WalletTransaction:
     """A change of one wallet's balance, as it was written; nothing ever changes it.
 
     `id` is the ledger entry's; both sides of a transfer share it. `kind` says why: credit, debit, transfer, capture, refund,
-    expiry, reversal. `status` tells of a debit how much of it has been given back since.
+    expiry, reversal. `status` tells of a debit how much of it has been given back since, of a credit how much was taken back:
+    `refunded_minor`. `refunds` is the transaction that this one gives, or takes, back. `lot` is what kind of grant a credit was.
     """
 
     id: UUID
@@ -194,6 +208,14 @@ class WalletTransaction:
     counterpart: UUID | None = None
     refunds: UUID | None = None
     refunded_minor: int = 0
+    lot: LotType | None = None
+
+    @property
+    def credit_type(self) -> CreditType:
+        """What it is called in a history of credits."""
+        if self.kind == "credit":
+            return _GRANTS.get(self.lot or "purchased", "CREDIT_PURCHASE")
+        return _CREDIT_TYPES[self.kind]
 
     @property
     def status(self) -> TransactionStatus:
@@ -210,6 +232,25 @@ class Moved:
     transaction: WalletTransaction
     arrived: WalletTransaction | None = None
     again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """What was taken back of a credit, by which transaction (None: nothing was there), and how much of what was asked was not."""
+
+    transaction: WalletTransaction | None
+    taken_minor: int
+    missing_minor: int
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outstanding:
+    """A credit as it stands: what it put in, what was taken back of it, and what could be taken back out of its own lot now."""
+
+    granted_minor: int
+    revoked_minor: int
+    left_minor: int
 
 
 @dataclass(frozen=True, slots=True)

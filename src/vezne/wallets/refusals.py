@@ -19,6 +19,18 @@ class InsufficientFunds(Conflict):
     """Wallet {wallet_id} can give {available_minor} {currency} (minor units), less than {amount_minor}."""
 
 
+class CreditsInsufficient(InsufficientFunds):
+    """Wallet {wallet_id} can give {available_minor} {currency}, less than {amount_minor}."""
+
+    documented_code = "PAY001"
+
+
+class CreditLimitExceeded(Conflict):
+    """Wallet {wallet_id} may hold at most {limit_minor} {currency}; with {amount_minor} more it would hold {balance_minor}."""
+
+    documented_code = "PAY006"
+
+
 class WalletFrozen(Conflict):
     """Wallet {wallet_id} is frozen."""
 
@@ -101,6 +113,10 @@ class TransactionNotRefundable(Conflict):
 
 class RefundExceedsTransaction(Conflict):
     """Of transaction {transaction_id}, {refundable_minor} can still be refunded, less than {amount_minor}."""
+
+
+class TransactionNotRevocable(Conflict):
+    """Transaction {transaction_id} is no credit that can be taken back."""
 
 
 class GrantConflicts(Conflict):

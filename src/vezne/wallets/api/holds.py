@@ -26,6 +26,7 @@ _READ = [requires("wallets.read")]
     responses=refusals(
         says.WalletMissing,
         says.InsufficientFunds,
+        says.CreditsInsufficient,
         says.WalletFrozen,
         says.WalletClosed,
         says.WalletCurrencyDiffers,

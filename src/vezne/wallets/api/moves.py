@@ -59,11 +59,12 @@ _EITHER = (
 )
 _OUT = (
     says.InsufficientFunds,
+    says.CreditsInsufficient,
     says.TransactionLimitExceeded,
     says.DailyAmountExceeded,
     says.DailyTransactionsExceeded,
 )
-_IN = (says.WalletFull,)
+_IN = (says.WalletFull, says.CreditLimitExceeded)
 _BETWEEN = (says.SameWallet, says.WalletsDiffer, says.KindNotTransferable, says.TransferToOtherCustomer)
 
 
@@ -234,5 +235,5 @@ def _batched(body: BatchCreditIn | BatchDebitIn | BatchTransferIn) -> Move:
 def _batch_line(outcome: Moved | Refused) -> dict[str, Any]:
     if isinstance(outcome, Moved):
         return {"status": "done", "transaction": transaction_body(outcome.transaction), "error": None}
-    error = {"code": outcome.error.code(), "detail": outcome.error.detail}
+    error = {"code": outcome.error.documented_code or outcome.error.code(), "detail": outcome.error.detail}
     return {"status": "refused", "transaction": None, "error": error}

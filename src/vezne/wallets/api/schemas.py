@@ -194,7 +194,9 @@ class TransactionOut(BaseModel):
     description: str
     metadata: dict[str, str]
     counterpart_wallet_id: WalletId | None = Field(description="the other side of a transfer")
-    refunds_transaction_id: TransactionId | None = Field(description="the debit that this gives back")
+    refunds_transaction_id: TransactionId | None = Field(
+        description="the debit that this gives back, or the credit it takes back"
+    )
     created_at: datetime
 
     @classmethod

@@ -10,7 +10,7 @@ from vezne.kernel.errors import Refusal
 from vezne.kernel.ids import new_id, public_id
 from vezne.kernel.money import Money
 from vezne.ledger import AccountId, Entry, Posting, Refused
-from vezne.wallets.models import Credit, Debit, Limits, Move, Transfer, Wallet
+from vezne.wallets.models import Credit, Debit, Limits, LotSpec, Move, Transfer, Wallet
 from vezne.wallets.operations.limits import Rules, transaction_refusal
 from vezne.wallets.queries import wallets as queries
 from vezne.wallets.refusals import (
@@ -29,17 +29,23 @@ from vezne.wallets.refusals import (
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An entry to be posted for a move: `source` gives, `target` receives; `limits` are those of the source."""
+    """An entry to be posted for a move: `source` gives, `target` receives.
+
+    `limits` are those of the source; `ceiling` is the most the target may hold after it.
+    """
 
     move: Move
     entry: Entry
     source: Wallet | None
     target: Wallet | None
     limits: Limits | None = None
+    ceiling: int | None = None
 
     @property
     def guarded(self) -> bool:
-        """Whether more than the ledger decides it: lots to take from, or a day's limit."""
+        """Whether more than the ledger decides it: lots to take from, a day's limit, or the most a wallet may hold."""
+        if self.ceiling is not None:
+            return True
         return self.source is not None and (self.source.kind.lots is not None or (self.limits is not None and self.limits.daily))
 
 
@@ -93,7 +99,9 @@ class DraftingTable:
                 raise LotLapsedAlready(loc=("body", "expires_at"), expires_at=move.lot.expires_at.isoformat())
         house = self.house[move.contra, wallet.currency]
         postings = (Posting(wallet.account, amount), Posting(house, -amount))
-        return Draft(move, _entry("credit", move, wallet.id, postings), None, wallet)
+        more = None if wallet.kind.lots is None else {"lot": (move.lot or LotSpec()).type}
+        ceiling = None if move.beyond_limit else self.rules.ceiling(wallet)
+        return Draft(move, _entry("credit", move, wallet.id, postings, more), None, wallet, ceiling=ceiling)
 
     def _transfer(self, move: Transfer) -> Draft:
         amount = move.amount.minor
@@ -109,7 +117,8 @@ class DraftingTable:
         limits = self._limits(source, amount)
         postings = (Posting(source.account, -amount), Posting(target.account, amount))
         parties = {"from": public_id("wal", source.id), "to": public_id("wal", target.id)}
-        return Draft(move, _entry("transfer", move, source.id, postings, parties), source, target, limits)
+        entry = _entry("transfer", move, source.id, postings, parties)
+        return Draft(move, entry, source, target, limits, self.rules.ceiling(target))
 
     def _wallet(self, wallet_id: UUID, amount: Money) -> Wallet:
         wallet = self.wallets.get(wallet_id)
@@ -135,10 +144,10 @@ class DraftingTable:
 
 
 def _entry(
-    kind: str, move: Move, wallet_id: UUID, postings: tuple[Posting, Posting], parties: Mapping[str, str] | None = None
+    kind: str, move: Move, wallet_id: UUID, postings: tuple[Posting, Posting], more: Mapping[str, str] | None = None
 ) -> Entry:
     """Told once only by its kind, wallet and reference, or by a cause of the caller's own."""
-    details: dict[str, object] = dict(parties) if parties else {}
+    details: dict[str, object] = dict(more) if more else {}
     reference = None
     if move.reference is not None:
         details["reference"] = {"type": move.reference.type, "id": move.reference.id}

@@ -14,10 +14,10 @@ from vezne.kernel.money import MAX_MINOR
 from vezne.ledger import AccountId, AccountRestricted, AccountState
 from vezne.wallets.models import Credit, LotSpec, Wallet
 from vezne.wallets.operations.drafts import Draft
-from vezne.wallets.operations.limits import Rules, daily_refusal
+from vezne.wallets.operations.limits import Rules, daily_refusal, short_of
 from vezne.wallets.operations.lots import LotBook
 from vezne.wallets.queries import wallets as queries
-from vezne.wallets.refusals import InsufficientFunds, WalletFull
+from vezne.wallets.refusals import CreditLimitExceeded, WalletFull
 
 
 class Guard:
@@ -65,13 +65,28 @@ class Guard:
 
     def _refusal(self, draft: Draft) -> Refusal | None:
         amount = draft.move.amount.minor
-        if draft.target is not None:
-            state = self.states[draft.target.account]
-            if not state.accepts_credits:
-                return AccountRestricted(account=state.account)
-            if state.balance + amount > MAX_MINOR:
-                return WalletFull(wallet_id=public_id("wal", draft.target.id))
-        return None if draft.source is None else self._debit_refusal(draft, draft.source, amount)
+        refusal = None if draft.target is None else self._credit_refusal(draft, draft.target, amount)
+        if refusal is not None or draft.source is None:
+            return refusal
+        return self._debit_refusal(draft, draft.source, amount)
+
+    def _credit_refusal(self, draft: Draft, wallet: Wallet, amount: int) -> Refusal | None:
+        state, shown = self.states[wallet.account], public_id("wal", wallet.id)
+        if not state.accepts_credits:
+            return AccountRestricted(account=state.account)
+        if state.balance + amount > MAX_MINOR:
+            return WalletFull(wallet_id=shown)
+        after = state.balance - self.book.lapsed(wallet.id) + amount  # what has lapsed is in nobody's way
+        if draft.ceiling is None or after <= draft.ceiling:
+            return None
+        return CreditLimitExceeded(
+            loc=("body", "amount_minor"),
+            wallet_id=shown,
+            limit_minor=draft.ceiling,
+            currency=wallet.currency,
+            amount_minor=amount,
+            balance_minor=after,
+        )
 
     def _debit_refusal(self, draft: Draft, wallet: Wallet, amount: int) -> Refusal | None:
         state = self.states[wallet.account]
@@ -79,9 +94,7 @@ class Guard:
             return AccountRestricted(account=state.account)
         available = state.available if wallet.kind.lots is None else self.book.spendable(wallet.id)
         if available < amount:
-            return InsufficientFunds(
-                wallet_id=public_id("wal", wallet.id), available_minor=available, currency=wallet.currency, amount_minor=amount
-            )
+            return short_of(wallet, available, amount)
         day = self.days.get(wallet.id)
         return None if day is None or draft.limits is None else daily_refusal(wallet, draft.limits, day, amount)
 
@@ -101,6 +114,7 @@ class Guard:
         if draft.target is None or draft.target.kind.lots is None:
             return
         if isinstance(draft.move, Credit):
-            self.book.grant(entry_id, draft.target, amount, draft.move.lot or LotSpec())
+            default = self.rules.expiry(draft.target, self.book.now)
+            self.book.grant(entry_id, draft.target, amount, draft.move.lot or LotSpec(), default)
         else:
             self.book.carry(entry_id, shares, draft.target, first=len(shares))

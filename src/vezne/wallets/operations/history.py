@@ -75,10 +75,14 @@ def transaction_of(record: EntryRecord, line: Line, wallet: Wallet) -> WalletTra
         details.get("metadata", {}),
         parse_id("wal", other) if other else None,
         parse_id("txn", refunds) if refunds else None,
+        lot=details.get("lot") if record.kind == "credit" else None,
     )
 
 
 async def _with_refunds(tx: Tx, found: list[WalletTransaction]) -> list[WalletTransaction]:
     debits = [each.id for each in found if each.type == "debit"]
-    refunded = await queries.select_refunded(tx, debits) if debits else {}
+    refunded = dict(await queries.select_refunded(tx, debits)) if debits else {}
+    grants = [each.id for each in found if each.kind == "credit"]
+    if grants:
+        refunded |= await queries.select_revoked(tx, grants)
     return [replace(each, refunded_minor=refunded[each.id]) if each.id in refunded else each for each in found]

@@ -18,7 +18,7 @@ from vezne.ledger import Entry, Posting, Refused
 from vezne.wallets import events
 from vezne.wallets.models import HoldStatus, Reference, Share, Wallet, WalletHold, WalletTransaction
 from vezne.wallets.operations.history import transaction_of
-from vezne.wallets.operations.limits import daily_refusal, rules_of, transaction_refusal
+from vezne.wallets.operations.limits import daily_refusal, rules_of, short_of, transaction_refusal
 from vezne.wallets.operations.lots import LotBook
 from vezne.wallets.operations.moves import explain, publish_low
 from vezne.wallets.operations.wallets import wallet as wallet_by_id
@@ -31,7 +31,6 @@ from vezne.wallets.refusals import (
     ExpiryNotAhead,
     HoldEnded,
     HoldMissing,
-    InsufficientFunds,
     WalletCurrencyDiffers,
 )
 
@@ -192,9 +191,7 @@ async def _reserve(tx: Tx, wallet: Wallet, amount: int) -> list[Share]:
         book = await LotBook.read(tx, [wallet])
         spendable = book.spendable(wallet.id)
         if spendable < amount:
-            raise InsufficientFunds(
-                wallet_id=public_id("wal", wallet.id), available_minor=spendable, currency=wallet.currency, amount_minor=amount
-            )
+            raise short_of(wallet, spendable, amount)
         shares = book.choose(wallet.id, amount)
     (answer,) = await ledger.hold(tx, [ledger.Hold(wallet.account, amount)])
     if isinstance(answer, Refused):

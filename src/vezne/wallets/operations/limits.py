@@ -1,11 +1,12 @@
-"""Limits: what a wallet may spend at once and in a day.
+"""Limits: what a wallet may spend at once and in a day, how many credits it may hold, and how long credits and coins live.
 
-A wallet's own limit stands before its tenant's; neither reaches beyond the deployment's. Days are those of the tenant's time
-zone. A day's spending is counted, under a lock of its own, only for wallets that have a daily limit.
+A wallet's own limit of spending stands before its tenant's; neither reaches beyond the deployment's. Days are those of the
+tenant's time zone. A day's spending is counted, under a lock of its own, only for wallets that have a daily limit.
 """
 
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from functools import cache
 
 from vezne.identity import settings_of
@@ -15,16 +16,27 @@ from vezne.kernel.ids import public_id
 from vezne.kernel.settings import Settings
 from vezne.wallets.models import Limits, Wallet
 from vezne.wallets.queries.wallets import WalletDay
-from vezne.wallets.refusals import DailyAmountExceeded, DailyTransactionsExceeded, TransactionLimitExceeded
+from vezne.wallets.refusals import (
+    CreditsInsufficient,
+    DailyAmountExceeded,
+    DailyTransactionsExceeded,
+    InsufficientFunds,
+    TransactionLimitExceeded,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a tenant says of its wallets: limits, the threshold of the low-balance event, and which day it is."""
+    """What a tenant says of its wallets: limits, the threshold of the low-balance event, and which day it is.
+
+    `lives` is how long a lot lives when its grant does not say, by kind (absent: for ever), `most` what a wallet may hold.
+    """
 
     tenant: Limits
     low_balance_minor: int | None
     today: date
+    lives: Mapping[str, timedelta] = field(default_factory=dict)
+    most: Mapping[str, int] = field(default_factory=dict)
 
     def limits(self, wallet: Wallet) -> Limits:
         """What applies to this wallet."""
@@ -41,6 +53,15 @@ class Rules:
         """Below which balance the wallet is low; None: never."""
         return _first(wallet.low_balance_minor, self.low_balance_minor)
 
+    def expiry(self, wallet: Wallet, granted_at: datetime) -> datetime | None:
+        """When a lot granted then lapses, if its grant does not say."""
+        life = self.lives.get(wallet.kind_name)
+        return None if life is None else granted_at + life
+
+    def ceiling(self, wallet: Wallet) -> int | None:
+        """The most the wallet may hold; None: no limit."""
+        return self.most.get(wallet.kind_name)
+
 
 _NONE = Limits()
 
@@ -52,11 +73,35 @@ def deployment_limits() -> Limits:
     return Limits(settings.max_transaction_amount, None, settings.max_daily_transactions)
 
 
+@cache
+def deployment_credits() -> tuple[int | None, int | None]:
+    """Where the tenant does not say: the days credits live, and the most a wallet may hold of them."""
+    settings = Settings()
+    return settings.credit_expiry_days, settings.max_credit_balance
+
+
 async def rules_of(tx: Tx) -> Rules:
     """The tenant's rules, now."""
     chosen = await settings_of(tx)
     tenant = Limits(chosen.max_transaction_amount, None, chosen.max_daily_transactions)
-    return Rules(tenant, chosen.low_balance_minor, tx.now.astimezone(chosen.zone).date())
+    days, most = deployment_credits()
+    lives = {"credits": _first(chosen.credit_expiry_days, days), "coins": chosen.coin_expiry_days}
+    ceiling = _first(chosen.max_credit_balance, most)
+    return Rules(
+        tenant,
+        chosen.low_balance_minor,
+        tx.now.astimezone(chosen.zone).date(),
+        {kind: timedelta(days=life) for kind, life in lives.items() if life is not None},
+        {} if ceiling is None else {"credits": ceiling},
+    )
+
+
+def short_of(wallet: Wallet, available: int, amount: int) -> InsufficientFunds:
+    """The refusal of `amount` minor units where the wallet can give no more than `available`; credits have one of their own."""
+    refusal = CreditsInsufficient if wallet.kind_name == "credits" else InsufficientFunds
+    return refusal(
+        wallet_id=public_id("wal", wallet.id), available_minor=available, currency=wallet.currency, amount_minor=amount
+    )
 
 
 def transaction_refusal(wallet: Wallet, limits: Limits, amount: int) -> Refusal | None:

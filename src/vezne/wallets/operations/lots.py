@@ -66,9 +66,13 @@ class LotBook:
             share.lot.held_minor += sign * share.amount_minor
             self._changed(share.lot)
 
-    def grant(self, entry_id: UUID, wallet: Wallet, amount: int, spec: LotSpec) -> Lot:
-        """A new lot, for an entry."""
-        expires_at = spec.expires_at or wallet.kind.expiry(self.now)
+    def lapsed(self, wallet_id: UUID) -> int:
+        """What has lapsed in the wallet's lots and waits to be written off."""
+        return sum(lot.free_minor for lot in self.lots.get(wallet_id, ()) if lot.lapsed(self.now))
+
+    def grant(self, entry_id: UUID, wallet: Wallet, amount: int, spec: LotSpec, default: datetime | None) -> Lot:
+        """A new lot, for an entry; it lapses when its grant says, or else at `default`."""
+        expires_at = spec.expires_at or default
         lot = Lot(new_id(), wallet.id, spec.type, spec.origin, amount, amount, 0, self.now, expires_at)
         self._add(lot, wallet)
         self.record(entry_id, [(lot, amount)])

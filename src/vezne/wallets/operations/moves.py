@@ -17,10 +17,10 @@ from vezne.wallets.models import Credit, Debit, LotSpec, Move, Moved, Transfer, 
 from vezne.wallets.operations.drafts import Draft, DraftingTable
 from vezne.wallets.operations.guarding import Guard
 from vezne.wallets.operations.history import transaction_of
-from vezne.wallets.operations.limits import Rules, rules_of
+from vezne.wallets.operations.limits import Rules, rules_of, short_of
 from vezne.wallets.operations.lots import LotBook
 from vezne.wallets.queries import wallets as queries
-from vezne.wallets.refusals import InsufficientFunds, WalletClosed, WalletFrozen, WalletFull
+from vezne.wallets.refusals import WalletClosed, WalletFrozen, WalletFull
 
 
 async def move(tx: Tx, moves: Sequence[Move]) -> list[Moved | Refused]:
@@ -35,7 +35,7 @@ async def move(tx: Tx, moves: Sequence[Move]) -> list[Moved | Refused]:
     answers = [table.draft(each) for each in moves]
     drafts = [answer for answer in answers if isinstance(answer, Draft)]
     guarded = any(draft.guarded for draft in drafts)
-    posted = iter(await (_post_guarded(tx, rules, drafts) if guarded else _post(tx, drafts)))
+    posted = iter(await (_post_guarded(tx, rules, drafts) if guarded else _post(tx, rules, drafts)))
     outcomes: list[Moved | Refused] = []
     for answer in answers:
         if isinstance(answer, Refused):
@@ -68,7 +68,7 @@ async def explain(tx: Tx, wallet: Wallet, error: Refusal, amount: int) -> Refusa
     shown = public_id("wal", wallet.id)
     if isinstance(error, BelowFloor):
         available = error.facts["available_minor"]
-        return InsufficientFunds(wallet_id=shown, available_minor=available, currency=wallet.currency, amount_minor=amount)
+        return short_of(wallet, available if isinstance(available, int) else 0, amount)
     if isinstance(error, BalanceTooLarge):
         return WalletFull(wallet_id=shown)
     if isinstance(error, AccountRestricted):
@@ -94,7 +94,7 @@ async def _one(tx: Tx, each: Move) -> Moved:
     return outcome
 
 
-async def _post(tx: Tx, drafts: Sequence[Draft]) -> list[Posted | Refused]:
+async def _post(tx: Tx, rules: Rules, drafts: Sequence[Draft]) -> list[Posted | Refused]:
     """Let the ledger decide; credits to kinds that keep lots become lots."""
     answers = await ledger.post(tx, [draft.entry for draft in drafts])
     book = LotBook(tx.now)
@@ -102,7 +102,8 @@ async def _post(tx: Tx, drafts: Sequence[Draft]) -> list[Posted | Refused]:
         granted = isinstance(draft.move, Credit) and isinstance(answer, Posted) and not answer.again
         if granted and draft.target is not None and draft.target.kind.lots is not None:
             spec = draft.move.lot if isinstance(draft.move, Credit) else None
-            book.grant(draft.entry.id, draft.target, draft.move.amount.minor, spec or LotSpec())
+            default = rules.expiry(draft.target, tx.now)
+            book.grant(draft.entry.id, draft.target, draft.move.amount.minor, spec or LotSpec(), default)
     await book.write(tx)
     return answers
 

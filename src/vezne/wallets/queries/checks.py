@@ -85,6 +85,24 @@ _CHECKS: dict[str, LiteralString] = {
         LEFT JOIN wallet_refunds ON wallet_refunds.tenant_id = entries.tenant_id AND wallet_refunds.entry_id = entries.id
         WHERE entries.tenant_id = $1 AND entries.kind = 'refund' AND postings.amount IS DISTINCT FROM wallet_refunds.amount_minor
         ORDER BY wallets.id LIMIT $2""",
+    "what was taken back stays within its credit": """
+        SELECT wallets.id, 'entry ' || reversals.reversed_entry_id || ' gave ' || coalesce(postings.amount, 0)
+               || ', taken back were ' || reversals.amount AS message
+        FROM (SELECT reversed_entry_id, sum(amount_minor) AS amount FROM wallet_reversals
+              WHERE tenant_id = $1 GROUP BY reversed_entry_id) AS reversals
+        JOIN postings ON postings.tenant_id = $1 AND postings.entry_id = reversals.reversed_entry_id
+        JOIN wallets ON wallets.tenant_id = $1 AND wallets.account = postings.account
+        WHERE reversals.amount > postings.amount ORDER BY wallets.id LIMIT $2""",
+    "every reversal is counted": """
+        SELECT wallets.id, 'reversal ' || wallet_reversals.entry_id || ' is not counted as it was posted' AS message
+        FROM wallet_reversals
+        JOIN postings AS given ON given.tenant_id = $1 AND given.entry_id = wallet_reversals.reversed_entry_id
+        JOIN wallets ON wallets.tenant_id = $1 AND wallets.account = given.account
+        LEFT JOIN postings AS taken ON taken.tenant_id = $1 AND taken.entry_id = wallet_reversals.entry_id
+             AND taken.account = wallets.account
+        WHERE wallet_reversals.tenant_id = $1 AND wallet_reversals.entry_id IS NOT NULL
+          AND taken.amount IS DISTINCT FROM -wallet_reversals.amount_minor
+        ORDER BY wallets.id LIMIT $2""",
     "a day's count belongs to a wallet": """
         SELECT wallet_days.wallet_id AS id, 'counted ' || wallet_days.transactions || ' for ' || wallet_days.amount_minor
                AS message
