@@ -3,7 +3,10 @@
 from vezne.identity.models import (
     ApiKey,
     Customer,
+    CustomerNeeded,
     CustomerNotFound,
+    CustomerToken,
+    CustomerTokenInvalid,
     KeyKind,
     KeyMissing,
     KeyText,
@@ -37,6 +40,7 @@ from vezne.identity.models_staff import (
 )
 from vezne.identity.operations.auditing import audit
 from vezne.identity.operations.authenticating import Authenticator
+from vezne.identity.operations.customer_tokens import acting_for, give_token, seen_by
 from vezne.identity.operations.customers import create_customer, customer, customers, customers_by_id, customers_by_reference
 from vezne.identity.operations.keys import create_key, key_of, list_keys, revoke_key, rotate_key
 from vezne.identity.operations.payees import change_payee, create_payee, own_payee, payee, payee_iban, payees
@@ -94,7 +98,10 @@ __all__ = [
     "CodeRefused",
     "CountryUnknown",
     "Customer",
+    "CustomerNeeded",
     "CustomerNotFound",
+    "CustomerToken",
+    "CustomerTokenInvalid",
     "IbanInvalid",
     "Invitation",
     "InvitationOver",
@@ -126,6 +133,7 @@ __all__ = [
     "TenantSettings",
     "TooManyRequests",
     "accept_invitation",
+    "acting_for",
     "audit",
     "change_password",
     "change_payee",
@@ -145,6 +153,7 @@ __all__ = [
     "find_tenant_by_id",
     "form_token",
     "form_token_matches",
+    "give_token",
     "invite",
     "invite_again",
     "invited",
@@ -163,6 +172,7 @@ __all__ = [
     "remove",
     "revoke_key",
     "rotate_key",
+    "seen_by",
     "session_of",
     "sessions_of",
     "settings_of",

@@ -66,6 +66,14 @@ class CustomerChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CustomerTokenGiven(Event):
+    """A customer's browser or app was given a token, good until `expires_at`."""
+
+    customer_id: UUID
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PayeeCreated(Event):
     """Somebody who is owed shares became known."""
 

@@ -6,7 +6,7 @@ import re
 import secrets
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache, lru_cache
 from typing import Annotated, Literal, Self
@@ -66,6 +66,14 @@ class PermissionBeyondOwn(Forbidden):
 
 class CustomerNotFound(NotFound):
     """There is no customer {customer_id}."""
+
+
+class CustomerNeeded(Invalid):
+    """Name the customer: an API key acts for many."""
+
+
+class CustomerTokenInvalid(Unauthenticated):
+    """This customer token is not valid: mistyped, expired, or the key it was made with has ended."""
 
 
 class SlugMalformed(Invalid):
@@ -291,6 +299,15 @@ class Customer:
     locale: str | None
     metadata: Mapping[str, str]
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerToken:
+    """What a customer's browser or app shows for itself; its text is told once."""
+
+    customer_id: UUID
+    expires_at: datetime
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,3 +96,6 @@ ROLES = {
 
 PUBLISHABLE = frozenset({"checkout.read"})
 """What a publishable key may do: it stands in browsers, so it sees only what a client secret opens."""
+
+CUSTOMER = frozenset({"own.read", "own.write"})
+"""What a customer's token may do, with that customer's own things and at endpoints that say so; no key has these."""

@@ -102,6 +102,17 @@ async def select_key_by_hash(connection: AnyConnection, tenant_id: int, hash_: b
     return None if row is None else (_key(row), row["livemode"])
 
 
+async def select_key_by_id(connection: AnyConnection, tenant_id: int, key_id: UUID) -> ApiKey | None:
+    """One key, asked for outside any transaction."""
+    row = await connection.fetchrow(
+        """SELECT id, kind, name, last4, permissions, created_at, expires_at, revoked_at, last_used_on
+           FROM api_keys WHERE tenant_id = $1 AND id = $2""",
+        tenant_id,
+        key_id,
+    )
+    return None if row is None else _key(row)
+
+
 async def select_key(tx: Tx, key_id: UUID, *, lock: bool = False) -> ApiKey | None:
     """One key; with `lock`, held until the transaction ends."""
     columns = "SELECT id, kind, name, last4, permissions, created_at, expires_at, revoked_at, last_used_on FROM api_keys"

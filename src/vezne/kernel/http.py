@@ -2,6 +2,11 @@
 
 `router()` makes an APIRouter whose endpoints take `tx: TxDep` and run inside that transaction. Every POST may carry an
 Idempotency-Key. What an endpoint raises undoes everything and becomes a problem body.
+
+Who may ask is said by `requires`. `requires("wallets.read")` is for keys with that permission, and refuses every customer's
+token; `requires("wallets.read", own="own.read")` also lets a customer's token in, and then the endpoint answers for that
+customer alone: `identity.acting_for` (whose), `identity.seen_by` (lists), `tx.principal.concerns(customer_id)` (what is not its
+own is not there: the same 404 as for what nobody has).
 """
 
 from collections.abc import Callable, Coroutine
@@ -77,14 +82,15 @@ class StrictRequest(Request):
 
 @dataclass(frozen=True, slots=True)
 class _Demand:
-    """Refuses a caller without `permission`."""
+    """Refuses a caller without `permission`; of a customer's token `own` is asked instead, and without it none is let in."""
 
     permission: str
+    own: str | None = None
 
     def __call__(self, request: Request) -> None:
         """Raise PermissionMissing unless the caller has it."""
         principal: Principal = request.state.principal
-        principal.demand(self.permission)
+        principal.demand(self.own if self.own is not None and principal.customer_id is not None else self.permission)
 
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -105,9 +111,11 @@ class TransactionalRoute(APIRoute):
             strict.state.principal = principal
             for demand in demands:  # here, since a stored answer too is only for those who may ask for it
                 demand(strict)
+            if principal.customer_id is not None and not demands:
+                raise PermissionMissing(permission="own")  # an endpoint that says nothing is for no customer
             if "%00" in strict.url.query:
                 raise TextUnstorable(loc=("query",))
-            key = idempotency.key_of(strict) if strict.method == "POST" else None
+            key = idempotency.key_of(strict, principal) if strict.method == "POST" else None
             read_only = strict.method in {"GET", "HEAD"}
             raw = b"" if read_only else await strict.body()
             if raw and "json" in strict.headers.get("content-type", "").lower():
@@ -146,9 +154,9 @@ def _tx(request: Request) -> Tx:
 TxDep = Annotated[Tx, Depends(_tx)]
 
 
-def requires(permission: str) -> Any:  # noqa: ANN401 - FastAPI says no more of what Depends() returns
-    """A dependency that refuses a caller without `permission`."""
-    return Depends(_Demand(permission))
+def requires(permission: str, *, own: str | None = None) -> Any:  # noqa: ANN401 - FastAPI says no more of what Depends() returns
+    """A dependency that refuses a caller without `permission`; with `own`, a customer's token may ask too, for its own things."""
+    return Depends(_Demand(permission, own))
 
 
 def refusals(*kinds: type[Refusal]) -> dict[int | str, dict[str, Any]]:

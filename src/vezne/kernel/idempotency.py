@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from vezne.kernel.db import Tx
 from vezne.kernel.errors import Invalid, Malformed
+from vezne.kernel.principal import Principal
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -55,12 +56,17 @@ class StoredAnswer:
         return Response(self.body, self.status, {REPLAYED: "true"}, "application/json")
 
 
-def key_of(request: Request) -> str | None:
-    """The request's key. Raises IdempotencyKeyMalformed."""
+def key_of(request: Request, principal: Principal | None = None) -> str | None:
+    """The request's key; each customer's tokens have keys of their own, or one would get another's answer.
+
+    Raises IdempotencyKeyMalformed.
+    """
     key = request.headers.get(HEADER)
     if key is not None and not _KEY.fullmatch(key):
         raise IdempotencyKeyMalformed(loc=("header", HEADER))
-    return key
+    if key is None or principal is None or principal.customer_id is None:
+        return key
+    return f"\t{principal.customer_id.hex}/{hashlib.sha256(key.encode()).hexdigest()}"  # the tab: nobody can send this key
 
 
 def hash_request(request: Request, raw: bytes) -> bytes:

@@ -26,6 +26,8 @@ class Principal:
     request_id: str | None = None
     payee_id: UUID | None = None
     """The one payee whose data it may see and act on; None: everybody's."""
+    customer_id: UUID | None = None
+    """The one customer whose own things it may see and act on; None: everybody's."""
 
     @classmethod
     def system(cls, tenant_id: int, name: str, *, livemode: bool = False) -> Self:
@@ -40,3 +42,7 @@ class Principal:
         """Raise PermissionMissing unless `permission` was given."""
         if not self.may(permission):
             raise PermissionMissing(permission=permission)
+
+    def concerns(self, customer_id: UUID | None) -> bool:
+        """Whether it may see and act on what belongs to this customer: a customer's token only on its own."""
+        return self.customer_id is None or self.customer_id == customer_id

@@ -3,9 +3,11 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from vezne.identity import queries
-from vezne.identity.models import KeyMissing, KeyText, KeyUnknown, TooManyRequests, key_hash
+from vezne.identity.models import CustomerTokenInvalid, KeyMissing, KeyText, KeyUnknown, TooManyRequests, key_hash
+from vezne.identity.operations import customer_tokens
 from vezne.kernel import clock
 from vezne.kernel.db import Database
 from vezne.kernel.ids import public_id
@@ -13,6 +15,9 @@ from vezne.kernel.principal import Principal
 
 REMEMBERED_SECONDS = 1
 """How long a key's standing is remembered in a process: a revoked key is refused everywhere after at most this."""
+
+CUSTOMER_REQUESTS_PER_MINUTE = 600
+"""How many requests one customer's tokens may make a minute, in each process: a browser, not a server."""
 
 _REMEMBERED_KEYS = 10_000
 
@@ -27,7 +32,7 @@ class _Standing:
 
 @dataclass(slots=True)
 class Authenticator:
-    """Finds principals by API key, remembers them for a second, and counts each key's requests of the minute.
+    """Finds principals by API key or customer's token, remembers them for a second, and counts their requests of the minute.
 
     Keys are looked up and remembered by their SHA-256: the time an answer takes tells nothing of the key itself.
     """
@@ -40,7 +45,10 @@ class Authenticator:
     _requests: dict[str, int] = field(default_factory=dict)
 
     async def authenticate(self, authorization: str | None) -> Principal:
-        """The principal of an `Authorization` header. Raises KeyMissing, KeyUnknown, TooManyRequests."""
+        """The principal of an `Authorization` header.
+
+        Raises KeyMissing, KeyUnknown, CustomerTokenInvalid, TooManyRequests.
+        """
         scheme, _, given = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not given:
             raise KeyMissing
@@ -55,6 +63,8 @@ class Authenticator:
 
     async def _standing(self, given: str, hash_: bytes) -> Principal:
         """The database's word; one question at a time for each key, however many requests wait for the answer."""
+        if given.startswith(customer_tokens.PREFIX):
+            return await self._token(given, hash_)
         text = KeyText.read(given)
         if text is None:
             raise KeyUnknown
@@ -80,12 +90,27 @@ class Authenticator:
             key, livemode = found
             if key.last_used_on != now.date():
                 await queries.mark_key_used(connection, text.tenant_id, key.id, now.date())
-        life = REMEMBERED_SECONDS if key.expires_at is None else min(REMEMBERED_SECONDS, (key.expires_at - now).total_seconds())
         principal = Principal(text.tenant_id, f"key:{public_id('key', key.id)}", "key", key.granted(), livemode, key.id)
+        self._remember(hash_, principal, asked, None if key.expires_at is None else key.expires_at - now)
+        return principal
+
+    async def _token(self, given: str, hash_: bytes) -> Principal:
+        """What a customer's token says, as long as the key it was made with is good."""
+        asked, now = time.monotonic(), clock.real_now()
+        says = customer_tokens.read_token(self.db.vault, given)
+        if says.key_id is not None:
+            async with self.db.connection() as connection:
+                key = await queries.select_key_by_id(connection, says.principal.tenant_id, says.key_id)
+            if key is None or not key.stands(now):
+                raise CustomerTokenInvalid
+        self._remember(hash_, says.principal, asked, says.expires_at - now)
+        return says.principal
+
+    def _remember(self, hash_: bytes, principal: Principal, asked: float, left: timedelta | None) -> None:
+        life = REMEMBERED_SECONDS if left is None else min(REMEMBERED_SECONDS, left.total_seconds())
         if len(self._known) >= _REMEMBERED_KEYS:
             self._known.clear()
         self._known[hash_] = _Standing(principal, asked + life)
-        return principal
 
     def _count(self, principal: Principal) -> None:
         """Count the request in its minute. Plain numbers: `limits`, made for shared stores, costs a tenth of a whole request."""
@@ -93,6 +118,9 @@ class Authenticator:
         if minute != self._minute:
             self._minute, self._requests = minute, {}
         count = self._requests[principal.actor] = self._requests.get(principal.actor, 0) + 1
-        if count > self.requests_per_minute:
+        limit = self.requests_per_minute
+        if principal.customer_id is not None:
+            limit = min(limit, CUSTOMER_REQUESTS_PER_MINUTE)
+        if count > limit:
             wait = 60 - second
-            raise TooManyRequests(limit=self.requests_per_minute, retry_after_seconds=wait, retry_after=wait)
+            raise TooManyRequests(limit=limit, retry_after_seconds=wait, retry_after=wait)

@@ -1,5 +1,6 @@
 """Orders over HTTP. Paying itself happens on the checkout page; nothing here talks to a provider."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Query
@@ -64,10 +65,6 @@ TENDERING = (
 )
 
 
-class CustomerNeeded(Invalid):
-    """An order names its customer, or a quote that does."""
-
-
 class QuoteStandsAlone(Invalid):
     """A quote says what is ordered, for whom and how it is paid: nothing of that is said beside it."""
 
@@ -98,13 +95,13 @@ class OrderFilter(PageParams):
 @api.post(
     "",
     status_code=201,
-    dependencies=[requires("orders.write")],
+    dependencies=[requires("orders.write", own="own.write")],
     responses=refusals(
         AmountOutOfRange,
         *PRICING,
         *BOOKING,
         *TENDERING,
-        CustomerNeeded,
+        identity.CustomerNeeded,
         QuoteStandsAlone,
         placing.NothingOrdered,
         payments.ProviderNotOffered,
@@ -116,17 +113,17 @@ class OrderFilter(PageParams):
 async def place_order(tx: TxDep, request: Request, asked: OrderIn) -> PlacedOut:
     """Order something: lines of one currency, what pays them, and the page where the rest is paid.
 
-    What stored value covers whole is paid and given at once.
+    What stored value covers whole is paid and given at once. A customer's token orders for its own customer, and names none.
     """
     gateways: Gateways = request.app.state.gateways
     if asked.quote is not None:
         placed = await _place_quote(tx, asked, asked.quote, gateways)
-    elif asked.customer_id is None:
-        raise CustomerNeeded(loc=("body", "customer_id"))
     else:
+        customer_id = identity.acting_for(tx, asked.customer_id, loc=("body", "customer_id"))
+        _refuse_for_others(tx, asked.lines)
         placed = await placing.place(
             tx,
-            asked.customer_id,
+            customer_id,
             asked.lines,
             currency=asked.currency,
             tenders=asked.tenders,
@@ -135,6 +132,13 @@ async def place_order(tx: TxDep, request: Request, asked: OrderIn) -> PlacedOut:
             metadata=asked.metadata,
         )
     return shown_placed(await reading.view(tx, placed.order.id), placed, gateways)
+
+
+def _refuse_for_others(tx: Tx, lines: Sequence[AskedLine]) -> None:
+    """A customer's token buys for nobody else: of others it knows nothing."""
+    for line in lines:
+        if isinstance(line, booking.BookingDetails):
+            identity.seen_by(tx, line.customer_id)
 
 
 async def _place_quote(tx: Tx, asked: OrderIn, token: str, gateways: Gateways) -> placing.Placed:
@@ -146,21 +150,21 @@ async def _place_quote(tx: Tx, asked: OrderIn, token: str, gateways: Gateways) -
     )
 
 
-@api.get("", dependencies=[requires("orders.read")])
+@api.get("", dependencies=[requires("orders.read", own="own.read")], responses=refusals(identity.CustomerNotFound))
 async def list_orders(tx: TxDep, asked: Annotated[OrderFilter, Query()]) -> Page[OrderOut]:
-    """Orders, newest first."""
+    """Orders, newest first; a customer's token sees its own."""
     rows = await queries.select_orders(
         tx,
         limit=asked.limit + 1,
         before=asked.id_of("ord"),
-        customer_id=asked.customer_id,
+        customer_id=identity.seen_by(tx, asked.customer_id),
         status=asked.status,
     )
     views = await reading.views(tx, rows)
     return page_of(views, asked, shown_order, lambda view: public_id("ord", view.order.id))
 
 
-@api.get("/{order_id}", dependencies=[requires("orders.read")], responses=refusals(reading.UnknownOrder))
+@api.get("/{order_id}", dependencies=[requires("orders.read", own="own.read")], responses=refusals(reading.UnknownOrder))
 async def get_order(tx: TxDep, order_id: OrderId) -> OrderOut:
     """An order with its lines, what pays it, and the attempts to pay."""
     return shown_order(await reading.view(tx, order_id))

@@ -167,7 +167,7 @@ def _read(tx: Tx, token: str) -> dict[str, Any]:
             )
         except jwt.InvalidTokenError:
             continue
-        if claims.get("tenant") == tx.tenant_id:
+        if claims.get("tenant") == tx.tenant_id and tx.principal.concerns(parse_id("cus", claims["customer"])):
             return claims
     raise QuoteInvalid(loc=("body", "quote"))
 

@@ -38,9 +38,9 @@ class OrderView:
 
 
 async def order(tx: Tx, order_id: UUID) -> Order:
-    """The order; to one payee's staff one in which that payee sells something. Raises UnknownOrder."""
+    """The order; to one payee's staff one in which that payee sells something, to a customer its own. Raises UnknownOrder."""
     found = await queries.select_order(tx, order_id)
-    if found is None or not await _is_visible(tx, order_id):
+    if found is None or not tx.principal.concerns(found.customer_id) or not await _is_visible(tx, order_id):
         raise UnknownOrder(order_id=public_id("ord", order_id))
     return found
 

@@ -19,7 +19,7 @@ from vezne.wallets.api.schemas import Moment, RefundIn, TransactionId, Transacti
 from vezne.wallets.models import Wallet, WalletTransaction
 from vezne.wallets.operations import history as operations
 from vezne.wallets.operations.refunds import refund
-from vezne.wallets.operations.wallets import wallet as wallet_by_id
+from vezne.wallets.operations.wallets import seen_wallet
 
 api = router("/v1", "Transactions")
 
@@ -60,7 +60,7 @@ class HistoryFilters(BaseModel):
         **refusals(says.WalletMissing, CursorUnknown),
         200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "A page, or all of it as CSV."},
     },
-    dependencies=[requires("wallets.read")],
+    dependencies=[requires("wallets.read", own="own.read")],
 )
 async def list_transactions(
     wallet_id: WalletId,
@@ -70,7 +70,7 @@ async def list_transactions(
     filters: Annotated[HistoryFilters, Query()],
 ) -> Page[TransactionOut] | Response:
     """A wallet's history, newest first. A page stays right while new transactions arrive."""
-    wallet = await wallet_by_id(tx, wallet_id)
+    wallet = await seen_wallet(tx, wallet_id)
     wants_csv = "text/csv" in request.headers.get("accept", "")
     if filters.format == "csv" or (filters.format is None and wants_csv):
         edge: Edge = request.app.state.edge
@@ -97,11 +97,11 @@ async def list_transactions(
 @api.get(
     "/wallets/{wallet_id}/transactions/{transaction_id}",
     responses=refusals(says.WalletMissing, says.TransactionMissing),
-    dependencies=[requires("wallets.read")],
+    dependencies=[requires("wallets.read", own="own.read")],
 )
 async def get_transaction(wallet_id: WalletId, transaction_id: TransactionId, tx: TxDep) -> TransactionOut:
     """One transaction, as this wallet sees it."""
-    wallet = await wallet_by_id(tx, wallet_id)
+    wallet = await seen_wallet(tx, wallet_id)
     return TransactionOut.of(await operations.transaction(tx, wallet, transaction_id))
 
 

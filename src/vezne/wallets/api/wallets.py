@@ -47,7 +47,9 @@ async def open_wallet(body: OpenWalletIn, tx: TxDep) -> WalletOut:
     return await _shown(tx, await operations.wallet_of(tx, body.customer_id, body.kind, body.currency, body.label))
 
 
-@api.get("", responses=refusals(CursorUnknown), dependencies=[requires("wallets.read")])
+@api.get(
+    "", responses=refusals(CursorUnknown, identity.CustomerNotFound), dependencies=[requires("wallets.read", own="own.read")]
+)
 async def list_wallets(
     page: PageQuery,
     tx: TxDep,
@@ -56,11 +58,11 @@ async def list_wallets(
     currency: Annotated[Currency | None, Query()] = None,
     label: Annotated[Label | None, Query()] = None,
 ) -> Page[WalletOut]:
-    """Wallets, newest first; a customer's, or of one kind, currency or label."""
+    """Wallets, newest first; a customer's, or of one kind, currency or label. A customer's token sees its own."""
     found = await operations.wallets_page(
         tx,
         limit=page.limit + 1,
-        customer_id=customer_id,
+        customer_id=identity.seen_by(tx, customer_id),
         kind=kind,
         currency=currency,
         label=label,
@@ -76,12 +78,12 @@ async def list_wallets(
     )
 
 
-@api.get("/{wallet_id}", responses=refusals(says.WalletMissing), dependencies=[requires("wallets.read")])
+@api.get("/{wallet_id}", responses=refusals(says.WalletMissing), dependencies=[requires("wallets.read", own="own.read")])
 async def get_wallet(
     wallet_id: WalletId, tx: TxDep, at: Annotated[Moment | None, Query(description="also the balance at this time")] = None
 ) -> WalletDetailOut:
     """One wallet: what it holds, what can be spent, and its lots in the order of spending."""
-    wallet = await operations.wallet(tx, wallet_id)
+    wallet = await operations.seen_wallet(tx, wallet_id)
     shown = (await _shown(tx, wallet)).model_dump()
     lots = await operations.lots_of(tx, wallet)
     balance_at = None if at is None else BalanceAtOut(at=at, balance_minor=await operations.balance_at(tx, wallet, at))

@@ -47,6 +47,14 @@ async def wallet(tx: Tx, wallet_id: UUID) -> Wallet:
     return found[wallet_id]
 
 
+async def seen_wallet(tx: Tx, wallet_id: UUID) -> Wallet:
+    """One wallet, as whoever asks may see it: to a customer's token only its own are there. Raises WalletMissing."""
+    found = await wallet(tx, wallet_id)
+    if not tx.principal.concerns(found.customer_id):
+        raise _missing(wallet_id)
+    return found
+
+
 async def wallets_page(
     tx: Tx,
     *,
