@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vezne.kernel.clock import real_now
-from vezne.sandbox import api, operations, pages, payu, queries
+from vezne.sandbox import api, operations, pages, payu, queries, stripe
 from vezne.sandbox.deliveries import Courier
 from vezne.sandbox.loopback import is_loopback
 from vezne.sandbox.refusals import Refused
@@ -27,7 +27,11 @@ from vezne.sandbox.store import Clock, Store, Tx
 log = logging.getLogger("vezne.sandbox")
 
 _STATIC = Path(__file__).with_name("static")
-_TIMERS: dict[str, Callable[[Tx, str, str], None]] = {"": operations.happen, payu.NAME: payu.happen}
+_TIMERS: dict[str, Callable[[Tx, str, str], None]] = {
+    "": operations.happen,
+    payu.NAME: payu.happen,
+    stripe.NAME: stripe.happen,
+}
 """What each provider's timers do, by what stands before the point in their names."""
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
@@ -80,6 +84,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
         error = Refused(500, "internal_error", "The provider failed.")
     if request.url.path.startswith(("/_payment", "/payu/pay/")):
         return payu.show_problem(request, error)
+    if request.url.path.startswith(("/v1/", "/v2/")):
+        return stripe.show_refusal(error)
     if request.url.path.startswith(f"{request.app.state.store.skin.prefix}/pay/"):
         return pages.show_problem(request, error)
     return api.error_response(error)
@@ -105,6 +111,7 @@ def create_app(settings: SandboxSettings, clock: Clock = real_now) -> Starlette:
         *_routes(SIMULATED, SIMULATED.prefix),
         Mount("/simulated/static", StaticFiles(directory=_STATIC)),
         *payu.ROUTES,
+        *stripe.ROUTES,
     ]
     if settings.magic_pay_api_key is not None:
         stores.append(Store(settings, MAGICPAY, clock, let_time_pass))
@@ -138,6 +145,7 @@ def _app(
     )
     app.state.settings = settings
     app.state.store = store
+    app.state.stripe_keys = set()  # Idempotency-Keys of the calls under way
     return app
 
 

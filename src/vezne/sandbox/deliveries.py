@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx2
 
-from vezne.sandbox import faults, parcels, payu
+from vezne.sandbox import faults, parcels, payu, stripe
 from vezne.sandbox.parcels import Parcel
 from vezne.sandbox.settings import SandboxSettings
 from vezne.sandbox.skins import MAGICPAY, SIMULATED
@@ -32,6 +32,7 @@ Packer = Callable[[Parcel, SandboxSettings], tuple[bytes, dict[str, str]]]
 _PACKERS: Mapping[str, Packer] = {
     **{skin.name: partial(parcels.pack, skin) for skin in (SIMULATED, MAGICPAY)},
     payu.NAME: payu.pack,
+    stripe.NAME: stripe.pack,
 }
 """How each provider signs what it sends."""
 

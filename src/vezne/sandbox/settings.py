@@ -41,6 +41,8 @@ def _webhook_secret(text: str) -> str:
 MagicPaySecret = Annotated[str, Field(pattern=r"^[!-~]{1,200}$"), AfterValidator(_test_key)]
 
 
+StripeKey = Annotated[str, Field(pattern=r"^(sk|rk)_test_[!-~]{8,200}$"), AfterValidator(_test_key)]
+StripeSecret = Annotated[str, Field(pattern=r"^whsec_[!-~]{8,200}$"), AfterValidator(_test_key)]
 PayuText = Annotated[str, Field(pattern=r"^[!-{}~]{4,2048}$"), AfterValidator(_test_key)]
 
 
@@ -72,6 +74,23 @@ class SandboxSettings(BaseModel):
     )
     payu_webhook_url: Annotated[str, AfterValidator(loopback_url)] | None = Field(
         default=None, description="Where PayU tells the merchant, as it would be set on PayU's dashboard; None: nowhere."
+    )
+    stripe_secret_key: StripeKey = Field(
+        default="sk_test_ofTheSandboxOnLoopbackAndNobodyElse", repr=False, description="The merchant's secret key at Stripe."
+    )
+    stripe_webhook_secret: StripeSecret = Field(
+        default="whsec_ofTheSandboxOnLoopbackAndNobodyElse",
+        repr=False,
+        description="What signs Stripe's webhooks to `stripe_webhook_url`: `whsec_…`.",
+    )
+    stripe_webhook_url: Annotated[str, AfterValidator(loopback_url)] | None = Field(
+        default=None, description="Where Stripe tells the merchant, as it would be set on Stripe's dashboard; None: nowhere."
+    )
+    stripe_search_delay: Wait = Field(
+        default=timedelta(0), description="How long Stripe's search does not find what has just been made or changed."
+    )
+    stripe_seed: str | None = Field(
+        default=None, description="What Stripe's ids are made from; the same gives the same ids. None: chance, once a file."
     )
     host: Annotated[str, AfterValidator(_loopback_host)] = Field(
         default="127.0.0.1", description="The address to listen on; loopback only."
