@@ -48,6 +48,7 @@ from vezne.wallets.operations.holds import capture, expire_holds, extend, hold, 
 from vezne.wallets.operations.moves import credit, debit, move, transfer
 from vezne.wallets.operations.refunds import refund
 from vezne.wallets.operations.revoking import outstanding, revoke
+from vezne.wallets.operations.unspent import unspent
 from vezne.wallets.operations.wallets import (
     balance_at,
     close,
@@ -128,6 +129,7 @@ __all__ = [
     "revoke",
     "transaction",
     "transfer",
+    "unspent",
     "wallet",
     "wallet_of",
     "wallets_of",

@@ -42,6 +42,21 @@ async def select_filled_lots(tx: Tx, wallet_ids: Sequence[UUID]) -> list[Lot]:
     return [_lot(row) for row in rows]
 
 
+async def select_unspent(tx: Tx, wallet_ids: Sequence[UUID], lot_type: str) -> dict[tuple[UUID, str], int]:
+    """What is left in the lots of this type that have not lapsed, by wallet and origin."""
+    rows = await tx.fetch(
+        """SELECT wallet_id, origin, sum(remaining_minor)::bigint AS remaining FROM lots
+           WHERE tenant_id = $1 AND wallet_id = ANY ($2::uuid[]) AND remaining_minor > 0 AND type = $3
+             AND (expires_at IS NULL OR expires_at > $4)
+           GROUP BY wallet_id, origin""",
+        tx.tenant_id,
+        wallet_ids,
+        lot_type,
+        tx.now,
+    )
+    return {(row["wallet_id"], row["origin"]): row["remaining"] for row in rows}
+
+
 async def select_lots(tx: Tx, lot_ids: Sequence[UUID]) -> dict[UUID, Lot]:
     """Lots by id. To change one the caller has locked its wallet's account."""
     rows = await tx.fetch(_SELECT + "AND id = ANY ($2::uuid[])", tx.tenant_id, lot_ids)
