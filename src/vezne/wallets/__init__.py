@@ -59,6 +59,7 @@ from vezne.wallets.operations.wallets import (
     wallet,
     wallet_of,
     wallets_of,
+    wallets_page,
 )
 from vezne.wallets.refusals import CreditLimitExceeded, CreditsInsufficient, HoldEnded, InsufficientFunds, WalletMissing
 
@@ -133,4 +134,5 @@ __all__ = [
     "wallet",
     "wallet_of",
     "wallets_of",
+    "wallets_page",
 ]
