@@ -13,7 +13,8 @@ from vezne.kernel.postgres import ServerUnsafe, check_durability
 from vezne.kernel.postgres_binaries import NoUserNamespace, as_unprivileged, bin_dir, clean_environment
 
 PARENT_WITHOUT_SETPRIV = """
-import shutil, subprocess, time
+import shutil, signal, subprocess, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background of a script
 shutil.which = lambda name: None
 from vezne.kernel.postgres_binaries import tied_to_parent
 print(subprocess.Popen([*tied_to_parent(), "/bin/sleep", "60"]).pid, flush=True)
@@ -67,7 +68,7 @@ async def test_a_child_dies_with_its_parent_also_where_setpriv_is_missing() -> N
             break
         await asyncio.sleep(0.02)
     parent.kill()
-    await parent.wait()
+    await asyncio.wait_for(parent.wait(), 10)  # its pipe is the child's as well: this returns when both are gone
     _gone, alive = await asyncio.to_thread(psutil.wait_procs, [child], timeout=10)
     assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
 

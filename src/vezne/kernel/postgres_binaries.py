@@ -19,6 +19,7 @@ _PRCTL_THEN_EXEC = """
 import ctypes, os, signal, sys
 if ctypes.CDLL(None, use_errno=True).prctl(1, int(signal.SIGINT)):
     raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) was refused")
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # a script's background jobs inherit that they ignore it
 os.execv(sys.argv[1], sys.argv[1:])
 """
 
