@@ -58,6 +58,18 @@ SCHEDULE = (
                        AND payments.expires_at <= coalesce(clocks.held_at, $1))""",
     ),
     Scheduled(
+        job="payments.look_at_subscriptions",
+        cron="* * * * * */15",
+        due="""EXISTS (SELECT FROM subscriptions WHERE subscriptions.tenant_id = tenants.tenant_id
+                       AND subscriptions.look_at <= coalesce(clocks.held_at, $1))""",
+    ),
+    Scheduled(
+        job="payments.look_at_disputes",
+        cron="* * * * *",
+        due="""EXISTS (SELECT FROM disputes WHERE disputes.tenant_id = tenants.tenant_id
+                       AND disputes.look_at <= coalesce(clocks.held_at, $1))""",
+    ),
+    Scheduled(
         job="settlements.release_due",
         cron="* * * * * */30",
         due="""EXISTS (SELECT FROM settlements WHERE settlements.tenant_id = tenants.tenant_id

@@ -1,7 +1,8 @@
 """Payments: money from outside, through any provider: attempts, the one finaliser, refunds, and the webhooks received.
 
 A payment is asked for with a `purpose` that payments does not read; whoever asked learns by events what became of it, and
-finds the money in the ledger's `unapplied` account.
+finds the money in the ledger's `unapplied` account. A customer's stored method is charged while they are away (`charge`); a
+provider that bills by itself is subscribed to (`subscribe`), and each bill it collects comes as a payment of its own.
 
 Wiring, for the composition root: make one `Gateways.from_settings(settings)`, put it on `app.state.gateways`, register
 `jobs_on(gateways)` with the worker, and `aclose()` it at the end.
@@ -9,6 +10,13 @@ Wiring, for the composition root: make one `Gateways.from_settings(settings)`, p
 
 from vezne.payments.events import (
     AttemptStarted,
+    DisputeLost,
+    DisputeOpened,
+    DisputeWon,
+    InvoiceFailed,
+    InvoicePaid,
+    MethodForgotten,
+    MethodSaved,
     PaymentCancelled,
     PaymentConfirmed,
     PaymentCreated,
@@ -23,6 +31,7 @@ from vezne.payments.events import (
     RefundRejected,
     RefundRequested,
     RefundSucceeded,
+    SubscriptionMoved,
 )
 from vezne.payments.gateways import Gateways, ProviderUnknown
 from vezne.payments.models import (
@@ -37,6 +46,10 @@ from vezne.payments.models import (
     RefundStatus,
     read_client_secret,
 )
+from vezne.payments.models_disputes import Dispute, DisputeStatus
+from vezne.payments.models_methods import AUTHENTICATION_REQUIRED, PaymentMethod
+from vezne.payments.models_subscriptions import InvoiceStatus, Subscription, SubscriptionInvoice, SubscriptionStatus
+from vezne.payments.operations.charging import charge
 from vezne.payments.operations.checking import audit
 from vezne.payments.operations.closing import cancel, expire, expire_due
 from vezne.payments.operations.confirming import (
@@ -51,6 +64,9 @@ from vezne.payments.operations.confirming import (
     reject_refund,
 )
 from vezne.payments.operations.demo import DemoView, complete_demo, demo_session
+from vezne.payments.operations.disputing import DisputeUnknown, dispute, disputes_page
+from vezne.payments.operations.following import NotSubscribing, SubscriptionUnknown, finalise_subscription, subscription
+from vezne.payments.operations.methods import MethodUnknown, forget_method, make_default, method, methods_of
 from vezne.payments.operations.paying import (
     PaymentNotOpen,
     PaymentUnderReview,
@@ -68,11 +84,22 @@ from vezne.payments.operations.refunding import NotRefundable, RefundTooLarge, r
 from vezne.payments.operations.reviewing import captured_of, end_review, refund_attempt, take_mismatched
 from vezne.payments.operations.settling import PaymentInFlight, UnknownPayment, finalise, lock, payment
 from vezne.payments.operations.starting import FormUnknown, ProviderNotOffered, StartedAttempt, form_of, start_attempt
-from vezne.payments.providers.base import FormPost, ProviderRefused, ProviderUnavailable, SignatureInvalid
+from vezne.payments.operations.subscribing import (
+    SubscribedAlready,
+    SubscriptionNotLive,
+    cancel_subscription,
+    change_subscription,
+    pause_subscription,
+    preview_change,
+    resume_subscription,
+    subscribe,
+)
+from vezne.payments.providers.base import FormPost, PlanTerms, ProviderRefused, ProviderUnavailable, SignatureInvalid
 from vezne.payments.providers.magicpay import NAME as MAGICPAY
 from vezne.payments.providers.magicpay_sessions import MagicPaySessionDecided, MagicPaySessionUnknown
 
 __all__ = [
+    "AUTHENTICATION_REQUIRED",
     "MAGICPAY",
     "Attempt",
     "AttemptStarted",
@@ -80,13 +107,26 @@ __all__ = [
     "ClientSecretUnknown",
     "ConfirmedAlready",
     "DemoView",
+    "Dispute",
+    "DisputeLost",
+    "DisputeOpened",
+    "DisputeStatus",
+    "DisputeUnknown",
+    "DisputeWon",
     "Flag",
     "FormPost",
     "FormUnknown",
     "Gateways",
+    "InvoiceFailed",
+    "InvoicePaid",
+    "InvoiceStatus",
     "MagicPaySessionDecided",
     "MagicPaySessionUnknown",
+    "MethodForgotten",
+    "MethodSaved",
+    "MethodUnknown",
     "NotRefundable",
+    "NotSubscribing",
     "NothingToConfirm",
     "NothingToPayOut",
     "Payment",
@@ -97,12 +137,14 @@ __all__ = [
     "PaymentFailed",
     "PaymentFlagged",
     "PaymentInFlight",
+    "PaymentMethod",
     "PaymentNotOpen",
     "PaymentRejected",
     "PaymentStatus",
     "PaymentSucceeded",
     "PaymentSucceededLate",
     "PaymentUnderReview",
+    "PlanTerms",
     "ProviderNotOffered",
     "ProviderRefused",
     "ProviderTransaction",
@@ -120,30 +162,49 @@ __all__ = [
     "RefundTooLarge",
     "SignatureInvalid",
     "StartedAttempt",
+    "SubscribedAlready",
+    "Subscription",
+    "SubscriptionInvoice",
+    "SubscriptionMoved",
+    "SubscriptionNotLive",
+    "SubscriptionStatus",
+    "SubscriptionUnknown",
     "UnknownPayment",
     "attempts",
     "audit",
     "cancel",
+    "cancel_subscription",
     "captured_of",
+    "change_subscription",
+    "charge",
     "complete_demo",
     "confirm",
     "confirm_refund",
     "create",
     "demo_session",
+    "dispute",
+    "disputes_page",
     "end_review",
     "existing",
     "expire",
     "expire_due",
     "extend",
     "finalise",
+    "finalise_subscription",
+    "forget_method",
     "form_of",
     "get_or_create",
     "link",
     "lock",
+    "make_default",
+    "method",
+    "methods_of",
     "of_client_secret",
+    "pause_subscription",
     "payer",
     "payment",
     "payments_page",
+    "preview_change",
     "read_client_secret",
     "refund",
     "refund_attempt",
@@ -151,7 +212,10 @@ __all__ = [
     "reject",
     "reject_refund",
     "renew_client_secret",
+    "resume_subscription",
     "start_attempt",
+    "subscribe",
+    "subscription",
     "take_mismatched",
     "transactions",
 ]

@@ -148,3 +148,87 @@ class RefundRejected(Event):
     refund_id: UUID
     payment_id: UUID
     note: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MethodSaved(Event):
+    """A provider keeps what a customer paid with, and may charge it again while they are away."""
+
+    method_id: UUID
+    customer_id: UUID
+    provider: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MethodForgotten(Event):
+    """A stored method is charged no more."""
+
+    method_id: UUID
+    customer_id: UUID
+    provider: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubscriptionMoved(Event):
+    """Something about a subscription is other than it was: its status, its plan, its period, or how it ends."""
+
+    subscription_id: UUID
+    purpose: str
+    customer_id: UUID
+    status: str
+    plan_reference: str
+    period_start: datetime | None
+    period_end: datetime | None
+    cancels_at_period_end: bool
+    trial_until: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InvoicePaid(Event):
+    """A bill of a subscription was paid. Its money stands in `unapplied`; of a bill of nothing there is no payment."""
+
+    invoice_id: UUID
+    subscription_id: UUID
+    purpose: str
+    customer_id: UUID
+    payment_id: UUID | None
+    amount_minor: int
+    currency: str
+    reason: str
+    period_start: datetime
+    period_end: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InvoiceFailed(Event):
+    """A bill of a subscription could not be collected, for the `attempts`th time; its provider may try again."""
+
+    invoice_id: UUID
+    subscription_id: UUID
+    purpose: str
+    customer_id: UUID
+    amount_minor: int
+    currency: str
+    failure_code: str
+    attempts: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DisputeOpened(Event):
+    """The payer's bank takes money back; until it has decided the money stands in `disputed`."""
+
+    dispute_id: UUID
+    payment_id: UUID
+    amount_minor: int
+    currency: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DisputeWon(DisputeOpened):
+    """The bank decided for us: the money is back at the provider."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DisputeLost(DisputeOpened):
+    """The bank decided for the payer: the money is gone, out of `unapplied`. What it paid for is to be taken back."""

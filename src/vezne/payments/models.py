@@ -138,6 +138,8 @@ class Payment:
     created_at: datetime
     succeeded_at: datetime | None
     client_secret_hash: bytes
+    save_method: bool = False
+    """Whether what it is paid with is to be kept for later charges."""
 
     @property
     def amount(self) -> Money:
@@ -171,6 +173,8 @@ class Attempt:
     entry_id: UUID | None
     created_at: datetime
     ended_at: datetime | None
+    method_id: UUID | None = None
+    """The stored method that is charged while the customer is away; None: the customer pays on a page."""
 
     @property
     def reference(self) -> str:
@@ -237,6 +241,8 @@ class InboundWebhook:
     processed_at: datetime | None
     outcome: str
     note: str | None
+    subscription_ref: str | None
+    dispute_ref: str | None
 
 
 def attempt_status(grade: Grade) -> AttemptStatus:

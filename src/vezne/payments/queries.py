@@ -39,8 +39,8 @@ async def insert_payment(tx: Tx, payment: Payment) -> bool:
     """A new payment; False, and nothing done, when its reservation has one (it waits for one that is being made)."""
     inserted = await tx.execute(
         """INSERT INTO payments (tenant_id, id, customer_id, purpose, amount_minor, currency, status, client_secret_hash,
-                                 metadata, expires_at, created_at, reservation, provider)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                                 metadata, expires_at, created_at, reservation, provider, save_method)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
            ON CONFLICT (tenant_id, reservation) DO NOTHING""",
         tx.tenant_id,
         payment.id,
@@ -55,6 +55,7 @@ async def insert_payment(tx: Tx, payment: Payment) -> bool:
         payment.created_at,
         payment.reservation,
         payment.provider,
+        payment.save_method,
     )
     return inserted == 1
 
@@ -186,8 +187,8 @@ async def insert_attempt(tx: Tx, attempt: Attempt) -> None:
     """A new attempt; the index refuses a second live one."""
     await tx.execute(
         """INSERT INTO payment_attempts (tenant_id, id, payment_id, number, parent_id, provider, status, return_url, locale,
-                                         created_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)""",
+                                         created_at, method_id)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
         tx.tenant_id,
         attempt.id,
         attempt.payment_id,
@@ -198,6 +199,7 @@ async def insert_attempt(tx: Tx, attempt: Attempt) -> None:
         attempt.return_url,
         attempt.locale,
         attempt.created_at,
+        attempt.method_id,
     )
 
 

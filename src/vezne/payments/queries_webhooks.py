@@ -66,13 +66,16 @@ async def mark_believed(tx: Tx, webhook_id: UUID, notice: WebhookNotice) -> bool
         async with tx.savepoint():
             await tx.execute(
                 """UPDATE inbound_webhooks
-                   SET signature_valid = true, event_id = $3, type = $4, provider_ref = $5, outcome = 'waiting'
+                   SET signature_valid = true, event_id = $3, type = $4, provider_ref = $5, outcome = 'waiting',
+                       subscription_ref = $6, dispute_ref = $7
                    WHERE tenant_id = $1 AND id = $2""",
                 tx.tenant_id,
                 webhook_id,
                 notice.event_id,
                 notice.type,
                 notice.provider_ref,
+                notice.subscription_ref,
+                notice.dispute_ref,
             )
     except asyncpg.UniqueViolationError:
         return False
@@ -83,7 +86,7 @@ async def mark_duplicate(tx: Tx, webhook_id: UUID, notice: WebhookNotice) -> Non
     """Another webhook brought the same event before."""
     await tx.execute(
         """UPDATE inbound_webhooks SET signature_valid = true, type = $3, provider_ref = $4, outcome = 'duplicate', note = $5,
-                                       processed_at = $6
+                                       processed_at = $6, subscription_ref = $7, dispute_ref = $8
            WHERE tenant_id = $1 AND id = $2""",
         tx.tenant_id,
         webhook_id,
@@ -91,6 +94,8 @@ async def mark_duplicate(tx: Tx, webhook_id: UUID, notice: WebhookNotice) -> Non
         notice.provider_ref,
         f"of event {notice.event_id}",
         tx.now,
+        notice.subscription_ref,
+        notice.dispute_ref,
     )
 
 
@@ -118,14 +123,16 @@ async def select_webhooks(
     return [_webhook(tx, row) for row in rows]
 
 
-async def mark_acted_on(tx: Tx, webhook_id: UUID, outcome: str, *, done: bool) -> None:
-    """What became of it; one about a payment that is not known yet stays open."""
+async def mark_acted_on(tx: Tx, webhook_id: UUID, outcome: str, *, done: bool, about: str | None = None) -> None:
+    """What became of it; one about a payment that is not known yet stays open, and `about` names the payment it waits for."""
     await tx.execute(
-        "UPDATE inbound_webhooks SET outcome = $3, processed_at = $4 WHERE tenant_id = $1 AND id = $2",
+        """UPDATE inbound_webhooks SET outcome = $3, processed_at = $4, provider_ref = coalesce($5, provider_ref)
+           WHERE tenant_id = $1 AND id = $2""",
         tx.tenant_id,
         webhook_id,
         outcome,
         tx.now if done else None,
+        about,
     )
 
 
@@ -137,5 +144,17 @@ async def select_unprocessed(tx: Tx, provider: str, provider_ref: str) -> list[U
         tx.tenant_id,
         provider,
         provider_ref,
+    )
+    return [row["id"] for row in rows]
+
+
+async def select_unprocessed_of_subscription(tx: Tx, provider: str, subscription_ref: str) -> list[UUID]:
+    """Believed webhooks about this subscription of the provider's that nothing has come of yet."""
+    rows = await tx.fetch(
+        """SELECT id FROM inbound_webhooks
+           WHERE tenant_id = $1 AND provider = $2 AND subscription_ref = $3 AND processed_at IS NULL AND signature_valid""",
+        tx.tenant_id,
+        provider,
+        subscription_ref,
     )
     return [row["id"] for row in rows]

@@ -7,7 +7,7 @@ from vezne import ledger
 from vezne.kernel.audit import Finding
 from vezne.kernel.db import Tx
 from vezne.kernel.ids import public_id
-from vezne.orders import queries_checks
+from vezne.orders import queries_checks, queries_packs
 
 Select = Callable[[Tx], Awaitable[list[UUID]]]
 
@@ -32,17 +32,20 @@ async def audit(tx: Tx) -> list[Finding]:
     """What is wrong with the tenant's orders; an empty list when nothing is.
 
     Checks: totals and refunds add up from the lines, and from the tenders; what is to pay an order is held while it waits, and
-    captured when it is paid; nothing unpaid was given, and a fulfilled order owes nothing; `unapplied` holds exactly what came
+    captured when it is paid; nothing unpaid was given, and a fulfilled order owes nothing; packs granted what was paid for, less
+    what was refunded; `unapplied` holds exactly what came
     in from providers, wallets and coins, less what went back, less what lines have given, less what was decided about money that
     no order could take.
     """
     findings = [
         Finding(check, public_id("ord", order_id), message) for check, message, select in _CHECKS for order_id in await select(tx)
     ]
+    wrong = await queries_packs.select_wrong_grants(tx)
+    findings += [Finding("packs granted what was paid for", public_id("ord", order_id), message) for order_id, message in wrong]
     came_in: dict[str, int] = {}
     unapplied: dict[str, int] = {}
     for line in await ledger.trial_balance(tx):
-        if line.code.startswith("clearing:"):
+        if line.code.startswith("clearing:") or line.code == "disputed":
             came_in[line.currency] = came_in.get(line.currency, 0) - line.balance
         elif line.code == "unapplied":
             unapplied[line.currency] = line.balance

@@ -47,12 +47,16 @@ async def create(
     customer_id: UUID | None = None,
     metadata: Mapping[str, object] | None = None,
     provider: str | None = None,
+    save_method: bool = False,
 ) -> tuple[Payment, str]:
     """Ask for `amount`, to be paid before `expires_after` has passed, at `provider` first (None: the tenant's).
 
-    Each call asks anew. Also answers the client secret, by which a browser may see and pay this payment; only its hash is kept.
+    With `save_method` the provider is asked to keep what it is paid with, for later charges of the same customer; one that cannot
+    takes the payment all the same. Each call asks anew. Also answers the client secret, by which a browser may see and pay this
+    payment; only its hash is kept.
     """
     made, secret = _new(tx, amount, purpose, expires_after, customer_id, metadata, provider)
+    made = replace(made, save_method=save_method)
     await _keep(tx, made, expires_after)
     return made, secret
 
@@ -67,6 +71,7 @@ async def get_or_create(
     customer_id: UUID | None = None,
     metadata: Mapping[str, object] | None = None,
     provider: str | None = None,
+    save_method: bool = False,
 ) -> tuple[Payment, bool, str | None]:
     """The one payment of `reservation`; made, like `create` would, when there is none: then True, and its client secret.
 
@@ -75,9 +80,10 @@ async def get_or_create(
     there = await queries.select_payment_of_reservation(tx, reservation)
     if there is None:
         made, secret = _new(tx, amount, purpose, expires_after, customer_id, metadata, provider)
-        if await _keep(tx, replace(made, reservation=reservation), expires_after):
+        made = replace(made, reservation=reservation, save_method=save_method)
+        if await _keep(tx, made, expires_after):
             _log.info("Created new payment", payment_id=public_id("pay", made.id), reservation_id=reservation)
-            return replace(made, reservation=reservation), True, secret
+            return made, True, secret
         _log.info("Race condition detected", reservation_id=reservation)
         there = await queries.select_payment_of_reservation(tx, reservation)
         if there is None:

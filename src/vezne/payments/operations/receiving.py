@@ -7,10 +7,11 @@ from vezne.kernel.db import Database, Tx
 from vezne.kernel.errors import NotFound
 from vezne.kernel.ids import new_id, parse_id, public_id
 from vezne.kernel.principal import Principal
-from vezne.payments import queries, queries_webhooks
+from vezne.payments import queries, queries_subscriptions, queries_webhooks
 from vezne.payments.gateways import Gateways
 from vezne.payments.models import Attempt, InboundWebhook, RefundStatus
-from vezne.payments.operations import refunding, settling
+from vezne.payments.models_subscriptions import Subscription
+from vezne.payments.operations import disputing, following, refunding, settling
 from vezne.payments.providers.base import Provider, ProviderPayment, ProviderRefused, SignatureInvalid, WebhookNotice
 
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
@@ -53,13 +54,31 @@ async def _believe(tx: Tx, webhook_id: UUID, provider: str, notice: WebhookNotic
 async def act_on_webhook(db: Database, gateways: Gateways, principal: Principal, webhook_id: UUID) -> None:
     """Ask the provider about what a believed webhook is about, and act on its answer. Again: nothing changes.
 
-    A webhook about a payment that is not ours, or not yet, stays open until an attempt with that name appears.
+    A webhook about a payment or subscription that is not ours, or not yet, stays open until one with that name appears.
     Raises ProviderUnavailable.
     """
     async with db.transaction(principal, read_only=True) as tx:
         webhook = await queries_webhooks.select_webhook(tx, webhook_id)
-        if webhook is None or webhook.processed_at is not None or not webhook.signature_valid:
-            return
+    if webhook is None or webhook.processed_at is not None or not webhook.signature_valid:
+        return
+    about = webhook.provider_ref
+    if webhook.dispute_ref is not None:
+        known, about = await disputing.look_at_dispute(db, gateways, principal, webhook.provider, webhook.dispute_ref)
+        about_nothing = about is None
+    elif webhook.subscription_ref is not None:
+        known = await _act_on_subscription(db, gateways, principal, webhook, webhook.subscription_ref)
+        about_nothing = False
+    else:
+        known = await _act_on_payment(db, gateways, principal, webhook)
+        about_nothing = about is None
+    async with db.transaction(principal) as tx:
+        outcome = "applied" if known else "unknown_payment"
+        await queries_webhooks.mark_acted_on(tx, webhook_id, outcome, done=known or about_nothing, about=about)
+
+
+async def _act_on_payment(db: Database, gateways: Gateways, principal: Principal, webhook: InboundWebhook) -> bool:
+    """Whether the payment is known here."""
+    async with db.transaction(principal, read_only=True) as tx:
         attempt = await _attempt_of(tx, webhook)
     provider = gateways.provider(webhook.provider)
     seen = await _seen(provider, webhook)
@@ -67,14 +86,45 @@ async def act_on_webhook(db: Database, gateways: Gateways, principal: Principal,
         async with db.transaction(principal, read_only=True) as tx:
             attempt = await _attempt_named(tx, seen)
     if attempt is None or seen is None:
-        about_nothing = webhook.provider_ref is None
-        async with db.transaction(principal) as tx:
-            await queries_webhooks.mark_acted_on(tx, webhook_id, "unknown_payment", done=about_nothing)
-        return
+        return False
     await settling.act_on(db, provider, principal, attempt, seen)
     await _ask_after_refunds(db, gateways, principal, attempt)
-    async with db.transaction(principal) as tx:
-        await queries_webhooks.mark_acted_on(tx, webhook_id, "applied", done=True)
+    return True
+
+
+async def _act_on_subscription(
+    db: Database, gateways: Gateways, principal: Principal, webhook: InboundWebhook, subscription_ref: str
+) -> bool:
+    """Whether the subscription is known here; one that is not named yet is known by the reference we gave it."""
+    provider = following.subscribing(gateways, webhook.provider)
+    async with db.transaction(principal, read_only=True) as tx:
+        found = await queries_subscriptions.select_subscription_by_ref(tx, webhook.provider, subscription_ref)
+    try:
+        if found is None:
+            reference = (await provider.fetch_subscription(subscription_ref)).reference
+            async with db.transaction(principal, read_only=True) as tx:
+                found = await _subscription_named(tx, webhook.provider, reference)
+        if found is None:
+            return False
+        async with db.transaction(principal) as tx:
+            look = await following.begin_look(tx, found.id)
+        await following.act_on(db, provider, principal, look, await provider.fetch_subscription(subscription_ref))
+    except ProviderRefused:
+        return False
+    async with db.transaction(principal, read_only=True) as tx:
+        attempt = await _attempt_of(tx, webhook)
+    if attempt is not None:  # it may tell of a refund of one of its bills
+        await _ask_after_refunds(db, gateways, principal, attempt)
+    return True
+
+
+async def _subscription_named(tx: Tx, provider: str, reference: str | None) -> Subscription | None:
+    try:
+        subscription_id = parse_id("sub", reference or "")
+    except NotFound:
+        return None
+    found = await queries_subscriptions.select_subscription(tx, subscription_id)
+    return found if found is not None and found.provider == provider else None
 
 
 async def _attempt_of(tx: Tx, webhook: InboundWebhook) -> Attempt | None:

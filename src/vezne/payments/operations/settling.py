@@ -8,9 +8,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from vezne import identity, ledger
-from vezne.kernel.db import Busy, Database, Tx
+from vezne.kernel.db import Database, Tx
 from vezne.kernel.errors import Conflict, NotFound
 from vezne.kernel.ids import new_id, public_id
+from vezne.kernel.money import Money
 from vezne.kernel.principal import Principal
 from vezne.payments import queries, queries_transactions, queries_webhooks
 from vezne.payments.events import AttemptStarted, PaymentFailed, PaymentFlagged, PaymentSucceeded, PaymentSucceededLate
@@ -29,6 +30,9 @@ from vezne.payments.models import (
     PaymentStatus,
     attempt_status,
 )
+from vezne.payments.models_methods import off_session
+from vezne.payments.operations import methods
+from vezne.payments.operations.trying import in_turn
 from vezne.payments.providers import bank_transfer
 from vezne.payments.providers.base import Grade, Provider, ProviderPayment
 
@@ -37,6 +41,8 @@ TIME_TO_PAY = timedelta(minutes=15)
 
 LEFT, LAPSED = "left_for_another", "not_paid_in_time"
 """Why we ended an attempt that its provider may still take money for."""
+UNAPPLIED = "unapplied"
+"""Where money stands that came in and has paid for nothing yet."""
 _UNDER_WAY = frozenset({AttemptStatus.PROCESSING, AttemptStatus.AUTHORISED})
 
 
@@ -112,16 +118,7 @@ async def act_on(db: Database, provider: Provider, principal: Principal, attempt
         if seen.amount == asked.amount and seen.amount is not None:
             wanted = asked.status in OPEN
             seen = await (provider.capture(seen.provider_ref, seen.amount) if wanted else provider.cancel(seen.provider_ref))
-    # Another transaction may hold the payer's accounts in another order; what was seen stays true.
-    for last in (False, False, False, True):
-        try:
-            async with db.transaction(principal) as tx:
-                await settle(tx, attempt.payment_id, attempt.id, seen)
-        except Busy:
-            if last:
-                raise
-        else:
-            return
+    await in_turn(db, principal, lambda tx: settle(tx, attempt.payment_id, attempt.id, seen))
 
 
 async def settle(tx: Tx, payment_id: UUID, attempt_id: UUID, seen: ProviderPayment) -> None:
@@ -130,8 +127,11 @@ async def settle(tx: Tx, payment_id: UUID, attempt_id: UUID, seen: ProviderPayme
     attempt = await queries.select_attempt(tx, attempt_id)
     if attempt is None:
         return
+    if attempt.method_id is not None:
+        seen = off_session(seen)
     if attempt.provider_ref is None:
         await _name(tx, attempt, seen.provider_ref, seen.redirect_url)
+    await methods.keep_seen(tx, asked, attempt.provider, seen)
     status = attempt_status(seen.grade) if _agrees(asked, seen) else AttemptStatus.MISMATCHED
     if status not in ATTEMPT_MOVES[attempt.status]:
         return
@@ -194,7 +194,12 @@ async def _name(tx: Tx, attempt: Attempt, provider_ref: str, redirect_url: str |
             pay_until=until,
         )
     )
-    for webhook_id in await queries_webhooks.select_unprocessed(tx, attempt.provider, provider_ref):
+    await wake_webhooks(tx, attempt.provider, provider_ref)
+
+
+async def wake_webhooks(tx: Tx, provider: str, provider_ref: str) -> None:
+    """Act on the webhooks that waited for a payment of this name."""
+    for webhook_id in await queries_webhooks.select_unprocessed(tx, provider, provider_ref):
         await tx.enqueue("payments.act_on_webhook", {"webhook_id": public_id("whk", webhook_id)})
 
 
@@ -240,6 +245,17 @@ async def end_unstarted(tx: Tx, payment_id: UUID, attempt_id: UUID, status: Atte
         await _follow(tx, asked, attempt, status, code)
 
 
+async def end_charge(tx: Tx, payment_id: UUID, attempt_id: UUID, code: str) -> None:
+    """End a charge of a stored method that its provider knows nothing of. One that it knows, meanwhile, stays."""
+    asked = await lock(tx, payment_id)
+    attempt = await queries.select_attempt(tx, attempt_id)
+    if attempt is None or attempt.status is not AttemptStatus.PROCESSING or attempt.provider_ref is not None:
+        return
+    await queries.update_attempt_status(tx, attempt.id, AttemptStatus.FAILED, code=code, ended=True)
+    if asked.status in OPEN:
+        await _follow(tx, asked, attempt, AttemptStatus.FAILED, code)
+
+
 async def _follow(tx: Tx, asked: Payment, attempt: Attempt, status: AttemptStatus, code: str | None) -> None:
     """The open payment follows its attempt; after too many declined ones it is failed for good."""
     declined = status is AttemptStatus.FAILED
@@ -256,6 +272,7 @@ async def _take(tx: Tx, asked: Payment, attempt: Attempt, seen: ProviderPayment)
     reference = f"attempt:{attempt.id}:captured" if twice else f"payment:{asked.id}:captured"
     entry_id = await book(tx, "payment.captured", attempt.provider, asked.currency, asked.amount_minor, reference)
     await queries.mark_captured(tx, attempt.id, captured=asked.amount_minor, entry_id=entry_id, is_final=not twice)
+    await wake_webhooks(tx, attempt.provider, seen.provider_ref)  # of a dispute that was told of before the money
     if twice:
         await _flag(tx, asked, attempt, Flag.PAID_TWICE, seen)
         return
@@ -274,9 +291,14 @@ async def _take(tx: Tx, asked: Payment, attempt: Attempt, seen: ProviderPayment)
 
 async def book(tx: Tx, kind: str, provider: str, currency: str, amount_minor: int, reference: str) -> UUID:
     """Post `amount_minor` from `clearing:{provider}` to `unapplied` (negative: back), once for each reference; the entry's id."""
-    clearing = await ledger.house_account(tx, f"clearing:{provider}", currency)
-    unapplied = await ledger.house_account(tx, "unapplied", currency)
-    postings = (ledger.Posting(clearing, -amount_minor), ledger.Posting(unapplied, amount_minor))
+    return await post(tx, kind, f"clearing:{provider}", UNAPPLIED, Money(amount_minor, currency), reference)
+
+
+async def post(tx: Tx, kind: str, source: str, target: str, amount: Money, reference: str) -> UUID:
+    """Post `amount` from one house account to another, once for each reference; the entry's id."""
+    from_account = await ledger.house_account(tx, source, amount.currency)
+    to_account = await ledger.house_account(tx, target, amount.currency)
+    postings = (ledger.Posting(from_account, -amount.minor), ledger.Posting(to_account, amount.minor))
     (posted,) = await ledger.post(tx, [ledger.Entry(new_id(), kind, postings, reference=reference)])
     if isinstance(posted, ledger.Refused):
         raise posted.error

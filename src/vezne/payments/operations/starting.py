@@ -13,7 +13,7 @@ from vezne.kernel.errors import Invalid, NotFound
 from vezne.kernel.ids import UnknownId, new_id, parse_id, public_id
 from vezne.kernel.principal import Principal
 from vezne.kernel.vault import Vault
-from vezne.payments import queries
+from vezne.payments import queries, queries_methods
 from vezne.payments.gateways import Gateways
 from vezne.payments.models import (
     LIVE,
@@ -168,10 +168,11 @@ async def _choose(tx: Tx, asked: Payment, wanted: str | None) -> str:
 
 
 async def _request(tx: Tx, gateways: Gateways, asked: Payment, attempt: Attempt) -> StartRequest:
-    payer = Payer()
+    payer, name = Payer(), None
     if asked.customer_id is not None:
         customer = await identity.customer(tx, asked.customer_id)
         payer = Payer(name=customer.name or "", email=customer.email or "", phone=customer.phone or "")
+        name = await queries_methods.select_customer(tx, attempt.provider, asked.customer_id)
     return StartRequest(
         reference=attempt.reference,
         amount=asked.amount,
@@ -182,6 +183,9 @@ async def _request(tx: Tx, gateways: Gateways, asked: Payment, attempt: Attempt)
         payer=payer,
         locale=attempt.locale,
         description=asked.purpose,
+        save_method=asked.save_method and asked.customer_id is not None,
+        customer_reference="" if asked.customer_id is None else public_id("cus", asked.customer_id),
+        customer_ref=name,
     )
 
 
