@@ -102,6 +102,7 @@ def open_deployment(settings: Settings, embedded_dsn: str) -> Deployment:
             "simulated_webhook_secret": settings.simulated_webhook_secret or SecretStr(kept["simulated_webhook_secret"]),
             **_magic_pay(settings, kept),
             **_payu(settings, kept),
+            **_stripe(settings, kept),
         }
     )
     return Deployment(complete, embedded_dsn if database_url is None else database_url.get_secret_value())
@@ -128,6 +129,19 @@ def plays_payu(settings: Settings) -> bool:
     return settings.payu_payment_url is None and settings.payu_api_url is None
 
 
+def _stripe(settings: Settings, kept: dict[str, str]) -> dict[str, object]:
+    """Stripe at the sandbox, unless an address is set: then only what is set belongs to it."""
+    if not plays_stripe(settings):
+        return {}
+    names = ("stripe_secret_key", "stripe_webhook_secret")
+    return {name: getattr(settings, name) or SecretStr(kept[name]) for name in names}
+
+
+def plays_stripe(settings: Settings) -> bool:
+    """Whether the sandbox is this deployment's Stripe."""
+    return settings.stripe_base_url is None
+
+
 def _reachable(host: str) -> str:
     if host in {"0.0.0.0", "::", ""}:  # noqa: S104 - compared, not bound
         return "127.0.0.1"
@@ -143,6 +157,8 @@ def _kept_secrets(file: Path) -> dict[str, str]:
         "simulated_webhook_secret": f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}",
         "payu_merchant_key": f"test{secrets.token_hex(4)}",
         "payu_merchant_salt": secrets.token_urlsafe(24),
+        "stripe_secret_key": f"sk_test_{secrets.token_hex(24)}",
+        "stripe_webhook_secret": f"whsec_{secrets.token_hex(24)}",
         "magic_pay_api_key": f"mp_test_{secrets.token_urlsafe(24)}",
         "magic_pay_secret": secrets.token_urlsafe(32),
         "magic_pay_webhook_secret": f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}",

@@ -18,6 +18,13 @@ DOCUMENTED: Final[Mapping[tuple[str, str], str]] = {
     ("GET", "/api/v1/payments"): "/v1/course-payments",
     ("GET", "/api/v1/payments/{payment_id}"): "/v1/course-payments/{payment_id}",
     ("POST", "/api/v1/payments/{payment_id}/confirm"): "/v1/course-payments/{payment_id}/confirmations",
+    # the course platform's coins (CC5)
+    ("POST", "/coins/course-completion"): "/v1/rewards/course-completions",
+    ("POST", "/coins/referral"): "/v1/rewards/referrals",
+    ("POST", "/coins/adjust"): "/v1/coins/adjustments",
+    ("POST", "/coins/redeem"): "/v1/coins/redemptions",
+    ("GET", "/coins/{student_id}"): "/v1/coins/{student_id}",
+    ("GET", "/coins/{student_id}/transactions"): "/v1/coins/{student_id}/transactions",
     # the storage platform: MagicPay (SR8)
     ("POST", "/payments/magicpay/checkout-session"): "/v1/magicpay/checkout-session",
     ("GET", "/payments/magicpay/demo/{session_id}"): "/v1/magicpay/demo/{session_id}",
@@ -30,6 +37,8 @@ DOCUMENTED: Final[Mapping[tuple[str, str], str]] = {
     ("POST", "/api/payments/payu/success"): "/v1/payu/success",
     ("POST", "/api/payments/payu/failure"): "/v1/payu/failure",
     ("POST", "/api/payments/payu/webhook"): "/v1/payu/webhook",
+    # credits and memberships: where Stripe tells of everything (CM13)
+    ("POST", "/payment/webhooks/stripe"): "/v1/stripe/webhook",
     # storage: the widget (SR3), and the demo endpoints (SR8)
     ("GET", "/public/widget/init"): "/v1/widget/init",
     ("OPTIONS", "/public/widget/init"): "/v1/widget/init",

@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import Callable
 
-from vezne.app.deployment import Deployment, open_deployment, plays_payu, postgres_folder
+from vezne.app.deployment import Deployment, open_deployment, plays_payu, plays_stripe, postgres_folder
 from vezne.app.early import LISTENER_FD
 from vezne.kernel.postgres import EmbeddedPostgres
 from vezne.kernel.settings import Settings
@@ -89,6 +89,7 @@ def play_providers(deployment: Deployment) -> None:
             magic_pay_webhook_secret=mp_webhook_secret,
             port=settings.sandbox_port,
             **sandbox_payu(settings),
+            **sandbox_stripe(settings),
         )
     )
 
@@ -98,10 +99,31 @@ def sandbox_payu(settings: Settings) -> dict[str, str]:
     key, salt = settings.payu_merchant_key, settings.payu_merchant_salt
     if key is None or salt is None or not plays_payu(settings):
         return {}
-    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::", ""} else settings.host  # noqa: S104 - compared, not bound
-    told = f"http://{host}:{settings.port}/v1/payu/webhook"
+    told = _told(settings, "/v1/payu/webhook")
     known = {"payu_merchant_key": key.get_secret_value(), "payu_merchant_salt": salt.get_secret_value()}
-    return {**known, "payu_webhook_url": told} if host in {"127.0.0.1", "localhost"} else known
+    return known if told is None else {**known, "payu_webhook_url": told}
+
+
+def sandbox_stripe(settings: Settings) -> dict[str, str]:
+    """What the sandbox's Stripe has agreed with this deployment; nothing when Stripe is elsewhere.
+
+    Of several webhook secrets the first is the one that the sandbox signs with.
+    """
+    key, secret = settings.stripe_secret_key, settings.stripe_webhook_secret
+    if key is None or secret is None or not plays_stripe(settings):
+        return {}
+    told = _told(settings, "/payment/webhooks/stripe")
+    known = {
+        "stripe_secret_key": key.get_secret_value(),
+        "stripe_webhook_secret": secret.get_secret_value().partition(",")[0].strip(),
+    }
+    return known if told is None else {**known, "stripe_webhook_url": told}
+
+
+def _told(settings: Settings, path: str) -> str | None:
+    """Where the sandbox tells this service: on loopback, or not at all."""
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::", ""} else settings.host  # noqa: S104 - compared, not bound
+    return f"http://{host}:{settings.port}{path}" if host in {"127.0.0.1", "localhost"} else None
 
 
 def _serve_inherited(deployment: Deployment) -> None:

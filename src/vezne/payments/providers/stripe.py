@@ -216,6 +216,17 @@ class StripeProvider:
         """What an event is about, once its signature over these bytes and its time are believed. Raises SignatureInvalid."""
         return self._notices.read(raw, headers, now)
 
+    async def whose(self, notice: WebhookNotice) -> str | None:
+        """The tenant that we wrote on what an event is about; None when we wrote none, so that it is not of our making."""
+        try:
+            ref = notice.provider_ref
+            if notice.dispute_ref is not None:
+                ref = (await self.fetch_dispute(notice.dispute_ref)).provider_ref
+            found = None if ref is None else (await self.fetch(ref)).response.get("tenant")
+        except ProviderRefused:
+            return None
+        return found if isinstance(found, str) else None
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._api.aclose()
