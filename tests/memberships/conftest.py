@@ -1,0 +1,5 @@
+"""Fixtures of the memberships' tests."""
+
+from memberships_fixtures import club
+
+__all__ = ["club"]
