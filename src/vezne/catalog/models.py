@@ -143,6 +143,15 @@ class FeeRule(FeeTerms):
 
 def price_of(item: Item, currency: str, now: datetime) -> Money:
     """What one unit, day or hour of the item costs at `now`. Raises NotOnSale, NoPriceIn."""
+    refuse_not_on_sale(item, now)
+    amount = item.prices.get(currency)
+    if amount is None:
+        raise NoPriceIn(item_id=public_id("itm", item.id), currency=currency[:12])
+    return Money(amount, currency)
+
+
+def refuse_not_on_sale(item: Item, now: datetime) -> None:
+    """Raise NotOnSale when the item cannot be bought at `now`."""
     shown = public_id("itm", item.id)
     if not item.active:
         raise NotOnSale(item_id=shown, reason="it was archived")
@@ -150,10 +159,6 @@ def price_of(item: Item, currency: str, now: datetime) -> Money:
         raise NotOnSale(item_id=shown, reason=f"its sale begins at {item.on_sale_from.isoformat()}")
     if item.on_sale_until is not None and now >= item.on_sale_until:
         raise NotOnSale(item_id=shown, reason=f"its sale ended at {item.on_sale_until.isoformat()}")
-    amount = item.prices.get(currency)
-    if amount is None:
-        raise NoPriceIn(item_id=shown, currency=currency[:12])
-    return Money(amount, currency)
 
 
 def refuse_too_many(item: Item, quantity: int) -> None:

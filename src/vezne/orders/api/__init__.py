@@ -1,5 +1,6 @@
 """Orders over HTTP. Nothing here talks to a provider, except where documented tickets are ordered, outside any transaction."""
 
+from vezne.orders.api.credit_packs import credit_packs_api
 from vezne.orders.api.orders import api as orders_api
 from vezne.orders.api.quotes import quotes_api
 from vezne.orders.api.refunds import api as refunds_api
@@ -7,6 +8,6 @@ from vezne.orders.api.ticket_orders import placing_api, tickets_api
 from vezne.orders.api.top_ups import top_ups_api
 from vezne.orders.api.unmatched import unmatched_api
 
-ROUTERS = (orders_api, quotes_api, refunds_api, top_ups_api, unmatched_api, placing_api, tickets_api)
+ROUTERS = (orders_api, quotes_api, refunds_api, top_ups_api, unmatched_api, placing_api, tickets_api, credit_packs_api)
 
 __all__ = ["ROUTERS"]

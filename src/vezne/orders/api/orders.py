@@ -17,7 +17,7 @@ from vezne.kernel.paging import Page, PageParams, page_of
 from vezne.orders import queries
 from vezne.orders.api.schemas import CustomerId, Metadata, OrderId, OrderOut, PlacedOut, ReturnUrl, shown_order, shown_placed
 from vezne.orders.asked import AskedTender
-from vezne.orders.lines import AskedLine, booking
+from vezne.orders.lines import AskedLine, booking, credit_pack
 from vezne.orders.lines.top_up import WalletNotTopUp, WalletShut
 from vezne.orders.models import OrderStatus
 from vezne.orders.operations import ending, fulfilling, placing, quoting, reading, tendering
@@ -53,6 +53,7 @@ BOOKING = (
     catalog.NotOnSale,
     catalog.NoPriceIn,
     catalog.TooManyInOrder,
+    *credit_pack.REFUSALS,
 )
 TENDERING = (
     tendering.TenderNotAccepted,

@@ -14,7 +14,7 @@ from vezne.kernel.ids import PublicId
 from vezne.kernel.money import AmountMinor
 from vezne.kernel.paging import Page
 from vezne.orders.api.schemas import LineId, OrderId, PaymentId, PostingOut, RefundId, TenderId
-from vezne.orders.lines import booking
+from vezne.orders.lines import booking, credit_pack
 from vezne.orders.models import Order, OrderRefund, RefundShare, RefundStatus, TenderKind
 from vezne.orders.operations import reading, refunding
 from vezne.orders.operations.refunding import AskedLineRefund
@@ -34,6 +34,7 @@ _REFUSALS = (
     wallets.InsufficientFunds,
     bookings.TicketUsed,
     booking.SeatsGivenUp,
+    credit_pack.CreditsSpent,
 )
 
 

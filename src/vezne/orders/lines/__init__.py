@@ -9,9 +9,20 @@ from pydantic import Field
 from vezne.orders.lines.base import Details, LineKind, Priced
 from vezne.orders.lines.booking import Booking, BookingDetails
 from vezne.orders.lines.course import Course, CourseDetails
+from vezne.orders.lines.credit_pack import CreditPack, CreditPackDetails
 from vezne.orders.lines.top_up import TopUp, TopUpDetails
 
-LINES: Mapping[str, LineKind[Any]] = MappingProxyType({kind.name: kind for kind in (TopUp(), Booking(), Course())})
-AskedLine = Annotated[TopUpDetails | BookingDetails, Field(discriminator="kind")]
+LINES: Mapping[str, LineKind[Any]] = MappingProxyType({kind.name: kind for kind in (TopUp(), Booking(), Course(), CreditPack())})
+AskedLine = Annotated[TopUpDetails | BookingDetails | CreditPackDetails, Field(discriminator="kind")]
 
-__all__ = ["LINES", "AskedLine", "BookingDetails", "CourseDetails", "Details", "LineKind", "Priced", "TopUpDetails"]
+__all__ = [
+    "LINES",
+    "AskedLine",
+    "BookingDetails",
+    "CourseDetails",
+    "CreditPackDetails",
+    "Details",
+    "LineKind",
+    "Priced",
+    "TopUpDetails",
+]

@@ -14,10 +14,10 @@ from vezne.kernel.money import MAX_MINOR
 from vezne.ledger import AccountId, AccountRestricted, AccountState
 from vezne.wallets.models import Credit, LotSpec, Wallet
 from vezne.wallets.operations.drafts import Draft
-from vezne.wallets.operations.limits import Rules, daily_refusal, short_of
+from vezne.wallets.operations.limits import Rules, above_ceiling, daily_refusal, short_of
 from vezne.wallets.operations.lots import LotBook
 from vezne.wallets.queries import wallets as queries
-from vezne.wallets.refusals import CreditLimitExceeded, WalletFull
+from vezne.wallets.refusals import WalletFull
 
 
 class Guard:
@@ -71,22 +71,13 @@ class Guard:
         return self._debit_refusal(draft, draft.source, amount)
 
     def _credit_refusal(self, draft: Draft, wallet: Wallet, amount: int) -> Refusal | None:
-        state, shown = self.states[wallet.account], public_id("wal", wallet.id)
+        state = self.states[wallet.account]
         if not state.accepts_credits:
             return AccountRestricted(account=state.account)
         if state.balance + amount > MAX_MINOR:
-            return WalletFull(wallet_id=shown)
+            return WalletFull(wallet_id=public_id("wal", wallet.id))
         after = state.balance - self.book.lapsed(wallet.id) + amount  # what has lapsed is in nobody's way
-        if draft.ceiling is None or after <= draft.ceiling:
-            return None
-        return CreditLimitExceeded(
-            loc=("body", "amount_minor"),
-            wallet_id=shown,
-            limit_minor=draft.ceiling,
-            currency=wallet.currency,
-            amount_minor=amount,
-            balance_minor=after,
-        )
+        return above_ceiling(wallet, draft.ceiling, amount, after)
 
     def _debit_refusal(self, draft: Draft, wallet: Wallet, amount: int) -> Refusal | None:
         state = self.states[wallet.account]

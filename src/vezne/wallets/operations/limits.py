@@ -17,6 +17,7 @@ from vezne.kernel.settings import Settings
 from vezne.wallets.models import Limits, Wallet
 from vezne.wallets.queries.wallets import WalletDay
 from vezne.wallets.refusals import (
+    CreditLimitExceeded,
     CreditsInsufficient,
     DailyAmountExceeded,
     DailyTransactionsExceeded,
@@ -93,6 +94,20 @@ async def rules_of(tx: Tx) -> Rules:
         tx.now.astimezone(chosen.zone).date(),
         {kind: timedelta(days=life) for kind, life in lives.items() if life is not None},
         {} if ceiling is None else {"credits": ceiling},
+    )
+
+
+def above_ceiling(wallet: Wallet, ceiling: int | None, amount: int, after: int) -> CreditLimitExceeded | None:
+    """Why `amount` more, which makes it `after`, is more than the wallet may hold, or None."""
+    if ceiling is None or after <= ceiling:
+        return None
+    return CreditLimitExceeded(
+        loc=("body", "amount_minor"),
+        wallet_id=public_id("wal", wallet.id),
+        limit_minor=ceiling,
+        currency=wallet.currency,
+        amount_minor=amount,
+        balance_minor=after,
     )
 
 

@@ -11,6 +11,7 @@ from vezne.kernel.ids import new_id, public_id
 from vezne.wallets import events
 from vezne.wallets.kinds import KINDS, KindName
 from vezne.wallets.models import MAIN, Holdings, Limits, Lot, Wallet, WalletKey
+from vezne.wallets.operations.limits import above_ceiling, rules_of
 from vezne.wallets.queries import lots as lot_queries
 from vezne.wallets.queries import wallets as queries
 from vezne.wallets.refusals import WalletClosed, WalletMissing, WalletNotEmpty
@@ -37,6 +38,11 @@ async def wallets_of(tx: Tx, keys: Sequence[WalletKey]) -> dict[WalletKey, Walle
         await _open(tx, missing)
         found |= await queries.select_wallets_by_key(tx, missing)
     return found
+
+
+async def existing_wallets(tx: Tx, keys: Sequence[WalletKey]) -> dict[WalletKey, Wallet]:
+    """Those of these wallets that there are; none comes into being."""
+    return await queries.select_wallets_by_key(tx, keys)
 
 
 async def wallet(tx: Tx, wallet_id: UUID) -> Wallet:
@@ -86,6 +92,17 @@ async def holdings(tx: Tx, wallets: Sequence[Wallet]) -> dict[UUID, Holdings]:
         gone = lapsed.get(wallet.id, 0)
         found[wallet.id] = Holdings(state.balance, state.held, state.available - gone, gone)
     return found
+
+
+async def refuse_above_limit(tx: Tx, wallet: Wallet, amount_minor: int) -> None:
+    """Raise CreditLimitExceeded if with so much more the wallet held more than it may. What has lapsed does not count."""
+    ceiling = (await rules_of(tx)).ceiling(wallet)
+    if ceiling is None:
+        return
+    held = (await holdings(tx, [wallet]))[wallet.id]
+    refusal = above_ceiling(wallet, ceiling, amount_minor, held.balance - held.lapsed + amount_minor)
+    if refusal is not None:
+        raise refusal
 
 
 async def lots_of(tx: Tx, wallet: Wallet) -> list[Lot]:
