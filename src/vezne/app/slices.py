@@ -12,10 +12,12 @@ from vezne.console.api import ROUTERS as CONSOLE
 from vezne.identity.api import ROUTERS as IDENTITY
 from vezne.kernel.db import Database
 from vezne.kernel.fast_lane import FastRoute
+from vezne.kernel.mail.api import api as mail_api
 from vezne.ledger.api import api as ledger_api
 from vezne.orders.api import ROUTERS as ORDERS
 from vezne.payments import Gateways
 from vezne.payments.api import ROUTERS as PAYMENTS
+from vezne.rewards.api import ROUTERS as REWARDS
 from vezne.settlements.api import ROUTERS as SETTLEMENTS
 from vezne.wallets.api import FAST as WALLETS_FAST
 from vezne.wallets.api import ROUTERS as WALLETS
@@ -23,12 +25,14 @@ from vezne.widget.api import ROUTERS as WIDGET
 
 ROUTERS: tuple[APIRouter, ...] = (
     *IDENTITY,
+    mail_api,
     *CATALOG,
     ledger_api,
     *WALLETS,
     *PAYMENTS,
     *BOOKINGS,
     *SETTLEMENTS,
+    *REWARDS,
     *ORDERS,
     *CHECKOUT,
     *CONSOLE,

@@ -1,0 +1,74 @@
+"""Rewards: coins for what customers do, the rules and limits of them, and what customers spend their coins on.
+
+A reward is given once for its customer, type and reference, and taken back when what it was given for is refunded. Whoever gives
+or takes a customer's coins here locks that customer's row first; balances are the ledger's.
+"""
+
+from vezne.rewards.events import (
+    RedemptionCancelled,
+    RewardCapped,
+    RewardClawedBack,
+    RewardGranted,
+    RewardPending,
+    RewardPostponed,
+    RewardRevoked,
+    RuleChanged,
+    RuleCreated,
+    TenantCoinsBudgeted,
+    VoucherChanged,
+    VoucherCreated,
+    VoucherRedeemed,
+    VoucherStocked,
+    WalletCoinsAdjusted,
+    WalletCoinsRedeemed,
+)
+from vezne.rewards.models.rewards import Asked, ClawBack, CoinMove, Given, Purchase, Reward
+from vezne.rewards.models.rules import Bonus, Budget, Rate, Rule, RuleTerms, Tier
+from vezne.rewards.operations.moving import adjust, redeem
+from vezne.rewards.operations.reading import Coins, coins_of, reward, rewards_page
+from vezne.rewards.operations.rewarding import reward_completion, reward_purchase, reward_referral
+from vezne.rewards.operations.rules import change_rule, create_rule, rule_for, set_budget
+
+__all__ = [
+    "Asked",
+    "Bonus",
+    "Budget",
+    "ClawBack",
+    "CoinMove",
+    "Coins",
+    "Given",
+    "Purchase",
+    "Rate",
+    "RedemptionCancelled",
+    "Reward",
+    "RewardCapped",
+    "RewardClawedBack",
+    "RewardGranted",
+    "RewardPending",
+    "RewardPostponed",
+    "RewardRevoked",
+    "Rule",
+    "RuleChanged",
+    "RuleCreated",
+    "RuleTerms",
+    "TenantCoinsBudgeted",
+    "Tier",
+    "VoucherChanged",
+    "VoucherCreated",
+    "VoucherRedeemed",
+    "VoucherStocked",
+    "WalletCoinsAdjusted",
+    "WalletCoinsRedeemed",
+    "adjust",
+    "change_rule",
+    "coins_of",
+    "create_rule",
+    "redeem",
+    "reward",
+    "reward_completion",
+    "reward_purchase",
+    "reward_referral",
+    "rewards_page",
+    "rule_for",
+    "set_budget",
+]

@@ -1,0 +1,1 @@
+"""What the slice is made of: frozen, and no SQL."""

@@ -1,0 +1,1 @@
+"""The SQL, one file a family of tables."""
