@@ -16,7 +16,17 @@ from vezne.sandbox import events, faults, operations, queries
 from vezne.sandbox.cards import CARDS, digits_of
 from vezne.sandbox.models import OPEN, Status
 from vezne.sandbox.refusals import Refused
-from vezne.sandbox.requests import LARGEST_BODY, Capture, NewPayment, NewRefund, Nothing, Play, fingerprint, read_body
+from vezne.sandbox.requests import (
+    LARGEST_BODY,
+    Capture,
+    NewCardPayment,
+    NewPayment,
+    NewRefund,
+    Nothing,
+    Play,
+    fingerprint,
+    read_body,
+)
 from vezne.sandbox.settings import SandboxSettings
 from vezne.sandbox.skins import Asked, Skin
 from vezne.sandbox.store import Store, Tx
@@ -87,13 +97,14 @@ def _idempotency_key(request: Request) -> str | None:
     return key
 
 
-async def _perform(request: Request, operation: str, model: type[B], action: Action[B]) -> Response:
+async def perform(request: Request, operation: str, model: type[B], action: Action[B]) -> Response:
     """Answer a POST: the same Idempotency-Key and content again get the same answer, refusals included."""
     raw = await read_limited(request, LARGEST_BODY)
     authenticate(request, raw)
     key = _idempotency_key(request)
     body = read_body(model, raw)
-    mark = fingerprint(request.method, request.url.path, body=body.model_dump())
+    facts = body.facts if isinstance(body, NewPayment) else body.model_dump()
+    mark = fingerprint(request.method, request.url.path, body=facts)
     answer = await _store(request).transact(lambda tx: spoil(tx, operation, _once(tx, key, mark, body, action)))
     return await send(answer)
 
@@ -145,7 +156,7 @@ async def send(answer: Answer) -> Response:
     return Response(json.dumps(answer.body), answer.status, headers, "application/json")
 
 
-async def _look(request: Request, operation: str, question: Callable[[Tx], Mapping[str, object]]) -> Response:
+async def look(request: Request, operation: str, question: Callable[[Tx], Mapping[str, object]]) -> Response:
     """Answer a GET."""
     authenticate(request)
     return await send(await _store(request).transact(lambda tx: spoil(tx, operation, Answer(200, question(tx)))))
@@ -156,7 +167,8 @@ def _store(request: Request) -> Store:
     return store
 
 
-def _page(request: Request) -> tuple[int, str | None]:
+def page(request: Request) -> tuple[int, str | None]:
+    """How many of a list are asked for, and after which; Refused with 400."""
     text = request.query_params.get("limit", "20")
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= _LARGEST_PAGE):
         raise Refused(400, "invalid_parameter", f"limit: must be 1 to {_LARGEST_PAGE}", "limit")
@@ -170,18 +182,19 @@ def _base_url(request: Request) -> str:
 
 async def create_payment(request: Request) -> Response:
     """POST /payments"""
+    model = NewCardPayment if _store(request).skin.keeps_cards else NewPayment
 
     def action(tx: Tx, body: NewPayment) -> Answer:
-        mark = fingerprint("payment", body=body.model_dump())
+        mark = fingerprint("payment", body=body.facts)
         payment, made = operations.create_payment(tx, body, mark, _base_url(request))
         return Answer(201 if made else 200, tx.skin.show_payment(payment))
 
-    return await _perform(request, "create", NewPayment, action)
+    return await perform(request, "create", model, action)
 
 
 async def list_payments(request: Request) -> Response:
     """GET /payments, newest first; `?merchant_reference=` finds the one there is."""
-    limit, after = _page(request)
+    limit, after = page(request)
     reference = request.query_params.get("merchant_reference")
 
     def question(tx: Tx) -> Mapping[str, object]:
@@ -191,13 +204,13 @@ async def list_payments(request: Request) -> Response:
         rows = queries.select_payments(tx, limit=limit + 1, after=after)
         return {"data": [tx.skin.show_payment(row) for row in rows[:limit]], "has_more": len(rows) > limit}
 
-    return await _look(request, "read", question)
+    return await look(request, "read", question)
 
 
 async def fetch_payment(request: Request) -> Response:
     """GET /payments/{id}"""
     payment_id = request.path_params["id"]
-    return await _look(request, "read", lambda tx: tx.skin.show_payment(queries.select_payment(tx, payment_id)))
+    return await look(request, "read", lambda tx: tx.skin.show_payment(queries.select_payment(tx, payment_id)))
 
 
 async def capture_payment(request: Request) -> Response:
@@ -207,13 +220,13 @@ async def capture_payment(request: Request) -> Response:
     def action(tx: Tx, body: Capture) -> Answer:
         return Answer(200, tx.skin.show_payment(operations.capture(tx, payment_id, body.amount_minor)))
 
-    return await _perform(request, "capture", Capture, action)
+    return await perform(request, "capture", Capture, action)
 
 
 async def cancel_payment(request: Request) -> Response:
     """POST /payments/{id}/cancel"""
     payment_id = request.path_params["id"]
-    return await _perform(
+    return await perform(
         request, "cancel", Nothing, lambda tx, _: Answer(200, tx.skin.show_payment(operations.cancel(tx, payment_id)))
     )
 
@@ -227,7 +240,7 @@ async def refund_payment(request: Request) -> Response:
         refund, made = operations.refund(tx, payment_id, body.amount_minor, body.merchant_reference, mark)
         return Answer(201 if made else 200, tx.skin.show_refund(refund))
 
-    return await _perform(request, "refund", NewRefund, action)
+    return await perform(request, "refund", NewRefund, action)
 
 
 async def list_refunds(request: Request) -> Response:
@@ -238,13 +251,13 @@ async def list_refunds(request: Request) -> Response:
         rows = queries.select_refunds_of(tx, queries.select_payment(tx, payment_id).id)
         return {"data": [tx.skin.show_refund(row) for row in rows], "has_more": False}
 
-    return await _look(request, "read", question)
+    return await look(request, "read", question)
 
 
 async def fetch_refund(request: Request) -> Response:
     """GET /refunds/{id}"""
     refund_id = request.path_params["id"]
-    return await _look(request, "read", lambda tx: tx.skin.show_refund(queries.select_refund(tx, refund_id)))
+    return await look(request, "read", lambda tx: tx.skin.show_refund(queries.select_refund(tx, refund_id)))
 
 
 async def play_customer(request: Request) -> Response:
@@ -256,38 +269,38 @@ async def play_customer(request: Request) -> Response:
         card = CARDS.get(digits_of(body.card))
         if card is None:
             raise Refused(400, "unknown_card", "card: only the documented test cards are taken", "card")
-        if payment.status not in OPEN:
+        if payment.status not in OPEN or payment.off_session:
             raise Refused(409, "invalid_state", f"Payment {payment.id} is {payment.status} and takes no card.")
         payment = operations.pay(tx, payment, card)
         if payment.status is Status.REQUIRES_ACTION and body.three_ds != "abandon":
             payment = operations.answer_challenge(tx, payment, approved=body.three_ds == "approve")
         return Answer(200, tx.skin.show_payment(payment))
 
-    return await _perform(request, "play", Play, action)
+    return await perform(request, "play", Play, action)
 
 
 async def list_events(request: Request) -> Response:
     """GET /events, newest first, of one payment with `?payment=`"""
-    limit, after = _page(request)
+    limit, after = page(request)
     payment = request.query_params.get("payment")
 
     def question(tx: Tx) -> Mapping[str, object]:
         rows = events.select_events(tx, limit=limit + 1, after=after, payment=payment)
         return {"data": [events.shown_event(tx, row) for row in rows[:limit]], "has_more": len(rows) > limit}
 
-    return await _look(request, "read", question)
+    return await look(request, "read", question)
 
 
 async def fetch_event(request: Request) -> Response:
     """GET /events/{id}, with the log of its deliveries"""
     event_id = request.path_params["id"]
-    return await _look(request, "read", lambda tx: events.shown_event(tx, events.select_event(tx, event_id)))
+    return await look(request, "read", lambda tx: events.shown_event(tx, events.select_event(tx, event_id)))
 
 
 async def redeliver_event(request: Request) -> Response:
     """POST /events/{id}/redeliver"""
     event_id = request.path_params["id"]
-    return await _perform(request, "redeliver", Nothing, lambda tx, _: Answer(202, events.redeliver(tx, event_id)))
+    return await perform(request, "redeliver", Nothing, lambda tx, _: Answer(202, events.redeliver(tx, event_id)))
 
 
 async def arm_faults(request: Request) -> Response:
@@ -297,12 +310,12 @@ async def arm_faults(request: Request) -> Response:
         faults.arm(tx, body)
         return Answer(200, faults.shown(tx))
 
-    return await _perform(request, "faults", faults.Faults, action)
+    return await perform(request, "faults", faults.Faults, action)
 
 
 async def show_faults(request: Request) -> Response:
     """GET /faults: what is armed and how often each fired"""
-    return await _look(request, "faults", faults.shown)
+    return await look(request, "faults", faults.shown)
 
 
 async def disarm_faults(request: Request) -> Response:
@@ -312,7 +325,7 @@ async def disarm_faults(request: Request) -> Response:
         faults.arm(tx, faults.Faults())
         return faults.shown(tx)
 
-    return await _look(request, "faults", question)
+    return await look(request, "faults", question)
 
 
 async def health(request: Request) -> Response:

@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vezne.kernel.clock import real_now
-from vezne.sandbox import api, operations, pages, payu, queries, stripe
+from vezne.sandbox import api, cards_api, operations, pages, payu, queries, stripe
 from vezne.sandbox.deliveries import Courier
 from vezne.sandbox.loopback import is_loopback
 from vezne.sandbox.refusals import Refused
@@ -131,7 +131,8 @@ def create_app(settings: SandboxSettings, clock: Clock = real_now) -> Starlette:
 
 
 def _routes(skin: Skin, prefix: str = "") -> list[BaseRoute]:
-    return [*api.routes(skin, prefix), *pages.routes(prefix)]
+    cards = cards_api.routes(prefix) if skin.keeps_cards else []
+    return [*api.routes(skin, prefix), *cards, *pages.routes(prefix)]
 
 
 def _app(

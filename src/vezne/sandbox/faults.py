@@ -12,7 +12,7 @@ from vezne.sandbox.store import Tx
 
 Milliseconds = Annotated[int, Field(ge=1, le=86_400_000)]
 Times = Annotated[int, Field(ge=1, le=1000)]
-Operation = Literal["create", "capture", "cancel", "refund"]
+Operation = Literal["create", "capture", "cancel", "refund", "charge"]
 
 
 class _Part(BaseModel):

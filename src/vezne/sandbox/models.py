@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Self
 
-from vezne.sandbox.cards import Card
+from vezne.sandbox.cards import MONTHS, Card
 from vezne.sandbox.refusals import Refused
 
 
@@ -68,6 +68,14 @@ class Payment:
     created_at: str
     updated_at: str
     expires_at: str
+    customer: str | None = None
+    save_card: bool = False
+    """Whether the card is to be kept once it is good."""
+    method_id: str | None = None
+    method_year: int | None = None
+    """The name under which the card is kept, and until when it is good."""
+    off_session: bool = False
+    """Charged to a stored card while the customer is away: nobody can answer the bank."""
 
     @property
     def refundable_minor(self) -> int:
@@ -161,6 +169,34 @@ class Refund:
     updated_at: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCard:
+    """A card that a customer let the merchant keep."""
+
+    id: str
+    customer: str
+    card_brand: str
+    card_last4: str
+    expires_year: int
+    created_at: str
+    removed_at: str | None = None
+
+
+def shown_card(card: StoredCard) -> dict[str, object]:
+    """The stored card as the API shows it. It is good until December of its year."""
+    return {
+        "id": card.id,
+        "object": "method",
+        "customer": card.customer,
+        "brand": card.card_brand,
+        "last4": card.card_last4,
+        "expires_year": card.expires_year,
+        "expires_month": MONTHS,
+        "created_at": card.created_at,
+        "removed_at": card.removed_at,
+    }
+
+
 def shown_payment(payment: Payment) -> dict[str, object]:
     """The payment as the API and the webhooks show it."""
     card = {"brand": payment.card_brand, "last4": payment.card_last4} if payment.card_last4 else None
@@ -185,6 +221,32 @@ def shown_payment(payment: Payment) -> dict[str, object]:
         "created_at": payment.created_at,
         "updated_at": payment.updated_at,
         "expires_at": payment.expires_at,
+    }
+
+
+def _shown_method(payment: Payment) -> dict[str, object] | None:
+    if payment.method_id is None:
+        return None
+    return {
+        "id": payment.method_id,
+        "brand": payment.card_brand,
+        "last4": payment.card_last4,
+        "expires_year": payment.method_year,
+        "expires_month": MONTHS,
+    }
+
+
+def shown_with_card(payment: Payment) -> dict[str, object]:
+    """The payment of a provider that keeps cards: whose it is, and under which name its card is kept."""
+    shown = shown_payment(payment)
+    if payment.off_session:
+        shown |= {"return_url": None, "redirect_url": None}
+    return {
+        **shown,
+        "customer": payment.customer,
+        "save_card": payment.save_card,
+        "off_session": payment.off_session,
+        "method": _shown_method(payment),
     }
 
 

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from vezne.sandbox import faults, queries
+from vezne.sandbox import faults, queries, stored_cards
 from vezne.sandbox.cards import CARD_ENDING, Card
 from vezne.sandbox.events import announce
 from vezne.sandbox.ids import new_id
 from vezne.sandbox.models import OPEN, Payment, Refund, RefundStatus, Status
 from vezne.sandbox.refusals import Refused
-from vezne.sandbox.requests import NewPayment
+from vezne.sandbox.requests import NewCharge, NewPayment
 from vezne.sandbox.store import Tx
 
 _TOLD = frozenset(Status) - OPEN
@@ -22,7 +22,7 @@ def create_payment(tx: Tx, asked: NewPayment, fingerprint: str, base_url: str) -
     """
     existing = queries.select_payment_by_reference(tx, asked.merchant_reference)
     if existing is not None:
-        _check_same(tx, existing.id, fingerprint, asked.merchant_reference)
+        check_same(tx, existing.id, fingerprint, asked.merchant_reference)
         return existing, False
     payment_id = new_id(tx.skin.payment_id)
     wait = timedelta(seconds=asked.expires_in) if asked.expires_in is not None else tx.settings.payment_lasts
@@ -40,6 +40,7 @@ def create_payment(tx: Tx, asked: NewPayment, fingerprint: str, base_url: str) -
         created_at=tx.stamp,
         updated_at=tx.stamp,
         expires_at=tx.after(wait),
+        **stored_cards.wanted(asked),
     )
     queries.insert_payment(tx, payment)
     queries.insert_request(tx, payment_id, fingerprint)
@@ -47,7 +48,8 @@ def create_payment(tx: Tx, asked: NewPayment, fingerprint: str, base_url: str) -
     return payment, True
 
 
-def _check_same(tx: Tx, object_id: str, fingerprint: str, merchant_reference: str) -> None:
+def check_same(tx: Tx, object_id: str, fingerprint: str, merchant_reference: str) -> None:
+    """Refused with 409 unless what was asked under a merchant reference is asked again."""
     if queries.select_request(tx, object_id) != fingerprint:
         message = f"merchant_reference {merchant_reference!r} was used by {object_id} with other content."
         raise Refused(409, "merchant_reference_reused", message, "merchant_reference")
@@ -55,30 +57,64 @@ def _check_same(tx: Tx, object_id: str, fingerprint: str, merchant_reference: st
 
 def pay(tx: Tx, payment: Payment, card: Card) -> Payment:
     """The customer pays with this card. A payment that is no longer pending stays as it is: a form sent twice pays once."""
-    return payment if payment.status is not Status.PENDING else _keep(tx, payment.pay(card))
+    return payment if payment.status is not Status.PENDING else keep(tx, payment.pay(card))
 
 
 def answer_challenge(tx: Tx, payment: Payment, *, approved: bool) -> Payment:
     """The customer answers the bank's question. Sent twice, the first answer counts."""
-    if payment.status is not Status.REQUIRES_ACTION:
+    if payment.status is not Status.REQUIRES_ACTION or payment.off_session:
         return payment
-    return _keep(tx, payment.answer_challenge(CARD_ENDING[payment.card_last4 or ""], approved=approved))
+    return keep(tx, payment.answer_challenge(CARD_ENDING[payment.card_last4 or ""], approved=approved))
 
 
 def leave(tx: Tx, payment: Payment) -> Payment:
     """The customer turns back. Only a payment that still waits for them is cancelled by it."""
-    return _keep(tx, payment.cancel()) if payment.status in OPEN else payment
+    return keep(tx, payment.cancel()) if payment.status in OPEN else payment
+
+
+def charge(tx: Tx, asked: NewCharge, fingerprint: str) -> tuple[Payment, bool]:
+    """A payment by a stored card whose customer is away, and True. The same request under the same merchant reference: the
+    payment there is, and False. What the card does is done at once; what the bank would ask the customer is asked in vain.
+    """
+    existing = queries.select_payment_by_reference(tx, asked.merchant_reference)
+    if existing is not None:
+        check_same(tx, existing.id, fingerprint, asked.merchant_reference)
+        return existing, False
+    stored = stored_cards.chargeable(tx, asked.method, asked.customer)
+    payment = Payment(
+        id=new_id(tx.skin.payment_id),
+        merchant_reference=asked.merchant_reference,
+        amount_minor=asked.amount_minor,
+        currency=asked.currency,
+        capture=asked.capture,
+        description=asked.description,
+        locale="en",
+        return_url="",
+        webhook_url=asked.webhook_url,
+        redirect_url="",
+        created_at=tx.stamp,
+        updated_at=tx.stamp,
+        expires_at=tx.after(tx.settings.payment_lasts),
+        customer=stored.customer,
+        method_id=stored.id,
+        method_year=stored.expires_year,
+        off_session=True,
+    )
+    queries.insert_payment(tx, payment)
+    queries.insert_request(tx, payment.id, fingerprint)
+    queries.insert_timer(tx, tx.settings.payment_lasts, "expire_payment", payment.id)
+    return keep(tx, payment.pay(CARD_ENDING[stored.card_last4])), True
 
 
 def capture(tx: Tx, payment_id: str, amount_minor: int | None) -> Payment:
     """Take an authorised amount, or a part of it (the rest is released). Refused with 409 in another state, 422 when too much."""
-    return _keep(tx, queries.select_payment(tx, payment_id).capture_amount(amount_minor))
+    return keep(tx, queries.select_payment(tx, payment_id).capture_amount(amount_minor))
 
 
 def cancel(tx: Tx, payment_id: str) -> Payment:
     """Cancel a payment that has taken nothing yet; a cancelled one stays so. Refused with 409 in another state."""
     payment = queries.select_payment(tx, payment_id)
-    return payment if payment.status is Status.CANCELLED else _keep(tx, payment.cancel())
+    return payment if payment.status is Status.CANCELLED else keep(tx, payment.cancel())
 
 
 def refund(
@@ -90,7 +126,7 @@ def refund(
     if merchant_reference is not None:
         existing = queries.select_refund_by_reference(tx, merchant_reference)
         if existing is not None:
-            _check_same(tx, existing.id, fingerprint, merchant_reference)
+            check_same(tx, existing.id, fingerprint, merchant_reference)
             return existing, False
     payment, amount = queries.select_payment(tx, payment_id).begin_refund(amount_minor)
     queries.update_payment(tx, replace(payment, updated_at=tx.stamp))
@@ -141,14 +177,14 @@ def happen(tx: Tx, what: str, subject: str) -> None:
     if (what == "expire_payment" and payment.status in OPEN) or (
         what == "expire_authorisation" and payment.status is Status.AUTHORISED
     ):
-        _keep(tx, payment.expire())
+        keep(tx, payment.expire())
     elif what == "finish_processing":
-        _keep(tx, payment.approve())
+        keep(tx, payment.approve())
 
 
-def _keep(tx: Tx, moved: Payment) -> Payment:
+def keep(tx: Tx, moved: Payment) -> Payment:
     """Keep a payment that has moved to another status, wind its timer, and tell the merchant."""
-    payment = replace(moved, updated_at=tx.stamp)
+    payment = replace(stored_cards.store(tx, moved), updated_at=tx.stamp)
     queries.update_payment(tx, payment)
     if payment.status is Status.PROCESSING:
         queries.insert_timer(tx, tx.settings.delayed_success, "finish_processing", payment.id)

@@ -18,7 +18,7 @@ from vezne.sandbox.cards import CARDS, Card, digits_of
 from vezne.sandbox.forms import LARGEST_FORM, CardForm, check_card_form, read_form
 from vezne.sandbox.loopback import with_payment
 from vezne.sandbox.models import Payment, Status
-from vezne.sandbox.refusals import Refused
+from vezne.sandbox.refusals import Refused, no_such
 from vezne.sandbox.store import Store, Tx, instant
 from vezne.sandbox.texts import LANGUAGES, TEXTS, language_of
 
@@ -128,7 +128,14 @@ def _where_it_stands(request: Request, payment: Payment) -> Response:
 async def _in_store(request: Request, step: Callable[[Tx, Payment], Payment]) -> Payment:
     store = _store(request)
     payment_id = request.path_params["id"]
-    return await store.transact(lambda tx: step(tx, queries.select_payment(tx, payment_id)))
+
+    def take(tx: Tx) -> Payment:
+        payment = queries.select_payment(tx, payment_id)
+        if payment.off_session:  # nobody is there to look at it
+            raise no_such("page of payment", payment_id)
+        return step(tx, payment)
+
+    return await store.transact(take)
 
 
 async def show_payment(request: Request) -> Response:

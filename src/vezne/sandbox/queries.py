@@ -4,12 +4,13 @@ from dataclasses import astuple, fields
 from datetime import timedelta
 from typing import Any
 
-from vezne.sandbox.models import Payment, Refund, RefundStatus, Status
+from vezne.sandbox.models import Payment, Refund, RefundStatus, Status, StoredCard
 from vezne.sandbox.refusals import no_such
 from vezne.sandbox.store import Tx
 
 _PAYMENT = [field.name for field in fields(Payment)]
 _REFUND = [field.name for field in fields(Refund)]
+_CARD = [field.name for field in fields(StoredCard)]
 
 
 def _insert(table: str, columns: list[str]) -> str:
@@ -23,9 +24,12 @@ def _update(table: str, columns: list[str]) -> str:
 _INSERT_PAYMENT, _UPDATE_PAYMENT = _insert("payments", _PAYMENT), _update("payments", _PAYMENT)
 _INSERT_REFUND, _UPDATE_REFUND = _insert("refunds", _REFUND), _update("refunds", _REFUND)
 
+_INSERT_CARD = _insert("stored_cards", _CARD)
+
 
 def _payment(row: Any) -> Payment:  # noqa: ANN401 - a row's columns are known to the schema only
-    return Payment(**{**dict(row), "status": Status(row["status"])})
+    flags = {name: bool(row[name]) for name in ("save_card", "off_session")}
+    return Payment(**{**dict(row), **flags, "status": Status(row["status"])})
 
 
 def _refund(row: Any) -> Refund:  # noqa: ANN401 - as above
@@ -116,3 +120,39 @@ def pop_due_timers(tx: Tx) -> list[tuple[str, str]]:
     rows = tx.sql.execute("SELECT id, what, subject FROM timers WHERE due_at <= ? ORDER BY due_at, id", (tx.stamp,)).fetchall()
     tx.sql.executemany("DELETE FROM timers WHERE id = ?", [(row["id"],) for row in rows])
     return [(row["what"], row["subject"]) for row in rows]
+
+
+def insert_card(tx: Tx, card: StoredCard) -> None:
+    """Keep a card."""
+    tx.sql.execute(_INSERT_CARD, astuple(card))
+
+
+def select_card(tx: Tx, card_id: str) -> StoredCard:
+    """The stored card, a removed one too; Refused with 404 when there is none."""
+    row = tx.sql.execute("SELECT * FROM stored_cards WHERE id = ?", (card_id,)).fetchone()
+    if row is None:
+        raise no_such("method", card_id)
+    return StoredCard(**dict(row))
+
+
+def select_card_of(tx: Tx, customer: str, last4: str) -> StoredCard | None:
+    """The customer's card that ends so, while it is kept."""
+    row = tx.sql.execute(
+        "SELECT * FROM stored_cards WHERE customer = ? AND card_last4 = ? AND removed_at IS NULL", (customer, last4)
+    ).fetchone()
+    return None if row is None else StoredCard(**dict(row))
+
+
+def select_cards(tx: Tx, customer: str, *, limit: int, after: str | None) -> list[StoredCard]:
+    """The customer's cards that are kept, newest first, those older than `after` when it is given."""
+    rows = tx.sql.execute(
+        "SELECT * FROM stored_cards WHERE customer = ? AND removed_at IS NULL"
+        " AND rowid < coalesce((SELECT rowid FROM stored_cards WHERE id = ?), 9223372036854775807) ORDER BY rowid DESC LIMIT ?",
+        (customer, after, limit),
+    )
+    return [StoredCard(**dict(row)) for row in rows]
+
+
+def mark_card_removed(tx: Tx, card_id: str) -> None:
+    """The card is kept no more."""
+    tx.sql.execute("UPDATE stored_cards SET removed_at = ? WHERE id = ? AND removed_at IS NULL", (tx.stamp, card_id))

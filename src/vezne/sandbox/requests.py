@@ -47,6 +47,36 @@ class NewPayment(Body):
     description: Annotated[str, Field(max_length=200)] = ""
     expires_in: Annotated[int, Field(ge=1, le=86_400)] | None = None
 
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What tells this request from another under the same reference."""
+        return self.model_dump()
+
+
+class NewCardPayment(NewPayment):
+    """A payment to be made where cards are kept: `save_card` keeps the one it is paid with, for `customer`."""
+
+    customer: Reference | None = None
+    save_card: bool = False
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """As before cards were kept, where nothing is to be kept: a request from then is told again as the same."""
+        return self.model_dump(exclude={"customer", "save_card"} if self.customer is None else None)
+
+
+class NewCharge(Body):
+    """A stored card to be charged while its customer is away."""
+
+    merchant_reference: Reference
+    amount_minor: AmountMinor
+    currency: Currency
+    method: Annotated[str, Field(pattern=r"^[!-~]{1,128}$")]
+    customer: Reference | None = None
+    webhook_url: LoopbackUrl | None = None
+    capture: Literal["automatic", "manual"] = "automatic"
+    description: Annotated[str, Field(max_length=200)] = ""
+
 
 class Capture(Body):
     """How much to take; all when left out."""

@@ -20,8 +20,25 @@ CREATE TABLE IF NOT EXISTS payments (
     created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL,
     expires_at TEXT NOT NULL,
+    customer TEXT,
+    save_card INTEGER NOT NULL DEFAULT 0,
+    method_id TEXT,
+    method_year INTEGER,
+    off_session INTEGER NOT NULL DEFAULT 0,
     CHECK (refunded_minor + refunding_minor <= captured_minor)
 ) STRICT;
+
+-- Cards that customers let the merchant keep: of a number the last four digits, which are unique among the test cards.
+CREATE TABLE IF NOT EXISTS stored_cards (
+    id TEXT PRIMARY KEY,
+    customer TEXT NOT NULL,
+    card_brand TEXT NOT NULL,
+    card_last4 TEXT NOT NULL CHECK (length(card_last4) = 4),
+    expires_year INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    removed_at TEXT
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS stored_cards_once ON stored_cards (customer, card_last4) WHERE removed_at IS NULL;
 
 CREATE TABLE IF NOT EXISTS refunds (
     id TEXT PRIMARY KEY,

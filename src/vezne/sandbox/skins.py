@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
-from vezne.sandbox.models import Payment, Refund, Status, shown_payment, shown_refund
+from vezne.sandbox.models import Payment, Refund, Status, shown_payment, shown_refund, shown_with_card
 from vezne.sandbox.refusals import Refused
 from vezne.sandbox.settings import LIVE_MARK, SandboxSettings
 
@@ -50,6 +50,8 @@ class Skin:
     """Raises Refused unless the request is the merchant's."""
     database: Callable[[SandboxSettings], Path]
     webhook_secret: Callable[[SandboxSettings], str]
+    keeps_cards: bool = False
+    """Whether a card that was paid with can be kept and charged again."""
 
     @property
     def prefix(self) -> str:
@@ -125,11 +127,12 @@ SIMULATED = Skin(
     payment_id="sim_pay",
     refund_id="sim_ref",
     event_id="sim_evt",
-    show_payment=shown_payment,
+    show_payment=shown_with_card,
     show_refund=shown_refund,
     authenticate=_by_bearer_key,
     database=lambda settings: settings.database,
     webhook_secret=lambda settings: settings.webhook_secret,
+    keeps_cards=True,
 )
 MAGICPAY = Skin(
     name="magicpay",

@@ -23,7 +23,8 @@ Clock = Callable[[], datetime]
 _FOLDER = Path(__file__).parent
 _SCHEMAS = (_FOLDER / "schema.sql", *sorted(_FOLDER.glob("*/schema.sql")))
 """What all providers share, and then the books of each that has some of its own."""
-_UPGRADE = _FOLDER / "upgrade.sql"
+_UPGRADES = (("events", "provider", _FOLDER / "upgrade.sql"), ("payments", "save_card", _FOLDER / "upgrade_cards.sql"))
+"""A table, a column that files of an earlier version lack there, and what brings them up to date."""
 
 
 def stamp(at: datetime) -> str:
@@ -134,8 +135,9 @@ class Store:
 
 def _upgrade(sql: sqlite3.Connection) -> None:
     """Bring a file of an earlier version up to date. References by a table's name stay as they are while it is replaced."""
-    columns = {row["name"] for row in sql.execute("PRAGMA table_info(events)")}
-    if columns and "provider" not in columns:
-        sql.execute("PRAGMA legacy_alter_table = ON")
-        sql.executescript(f"BEGIN; {_UPGRADE.read_text('utf-8')} COMMIT;")
-        sql.execute("PRAGMA legacy_alter_table = OFF")
+    for table, column, upgrade in _UPGRADES:
+        columns = {row["name"] for row in sql.execute(f"PRAGMA table_info({table})")}
+        if columns and column not in columns:
+            sql.execute("PRAGMA legacy_alter_table = ON")
+            sql.executescript(f"BEGIN; {upgrade.read_text('utf-8')} COMMIT;")
+            sql.execute("PRAGMA legacy_alter_table = OFF")

@@ -10,6 +10,7 @@ from vezne.sandbox.stripe.search import searched
 from vezne.sandbox.stripe.shapes import Object, change, gone, new
 
 KIND = "customer"
+_NOTHING_SET: Object = {"custom_fields": None, "default_payment_method": None, "footer": None, "rendering_options": None}
 
 
 def of(tx: Tx, params: Params, name: str = "customer") -> str | None:
@@ -29,38 +30,55 @@ def _invoice_settings(call: Call, old: Object) -> Object:
     return kept
 
 
-def create(call: Call) -> Object:
-    """POST /v1/customers"""
+def make(tx: Tx, **facts: object) -> Object:
+    """A new customer."""
+    id_ = account.new_id(tx, "cus", 14)
+    made = new(
+        KIND,
+        **{
+            "id": id_,
+            "address": None,
+            "balance": 0,
+            "delinquent": False,
+            "invoice_prefix": id_[-8:].upper(),
+            "invoice_settings": dict(_NOTHING_SET),
+            "metadata": {},
+            "next_invoice_sequence": 1,
+            "preferred_locales": [],
+            "tax_exempt": "none",
+            **facts,
+        },
+    )
+    made["created"] = timers.now(tx, made["test_clock"])
+    objects.insert(tx, made)
+    events.emit(tx, "customer.created", made)
+    return made
+
+
+def _create(call: Call) -> Object:
     tx, params = call.tx, call.params
     clock = params.text("test_clock")
     if clock is not None:
         objects.get(tx, "test_helpers.test_clock", clock, "test_clock")
-    id_ = account.new_id(tx, "cus", 14)
-    nothing: Object = {"custom_fields": None, "default_payment_method": None, "footer": None, "rendering_options": None}
-    made = new(
-        KIND,
-        id=id_,
-        created=timers.now(tx, clock),
+    made = make(
+        tx,
         address=address(params),
         balance=params.integer("balance", 0),
-        delinquent=False,
         description=params.text("description"),
         email=email(params),
-        invoice_prefix=id_[-8:].upper(),
-        invoice_settings=_invoice_settings(call, nothing),
         metadata=params.metadata(),
         name=params.text("name"),
-        next_invoice_sequence=1,
         phone=params.text("phone"),
         preferred_locales=params.texts("preferred_locales"),
         tax_exempt=params.choice("tax_exempt", ("exempt", "none", "reverse"), "none"),
         test_clock=clock,
     )
-    objects.insert(tx, made)
-    events.emit(tx, "customer.created", made)
-    method = params.text("payment_method")
+    method, default = params.text("payment_method"), params.inner("invoice_settings").text("default_payment_method")
     if method is not None:
-        payment_methods.attach(tx, method, made["id"], "payment_method")
+        kept = payment_methods.attach(tx, method, made["id"], "payment_method")
+        if default == method:
+            made["invoice_settings"]["default_payment_method"] = kept["id"]
+            objects.put(tx, made)
     return objects.get(tx, KIND, made["id"])
 
 
@@ -128,7 +146,7 @@ def _method(call: Call) -> Object:
 
 
 ROUTES = (
-    post("/v1/customers", create, "create"),
+    post("/v1/customers", _create, "create"),
     get("/v1/customers", _list),
     get("/v1/customers/search", lambda call: searched(call, KIND, "/v1/customers/search")),
     get("/v1/customers/{id}", _retrieve),
