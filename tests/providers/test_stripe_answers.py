@@ -1,66 +1,18 @@
 """Every field that is read of Stripe's objects exists in today's shapes: a Shape fails on one that the fixtures do not have."""
 
-import copy
-import json
-from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 import stripe
 
+from providers.stripe_recorded import SHAPES, SOMETIMES, Shape, shape
 from vezne.kernel.money import Money
 from vezne.payments.providers import stripe_answers as answers
 from vezne.payments.providers.base import Grade, ProviderRefused, ProviderUnavailable, RefundGrade, SeenMethod
 from vezne.payments.providers.stripe_notices import refs_of
 
 pytestmark = pytest.mark.unit
-
-SHAPES: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("stripe_shapes.json").read_text("utf-8"))["resources"]
-SOMETIMES: dict[str, set[str]] = {
-    # Fields that stand there only sometimes, so not in the fixtures: the library's own types declare them.
-    "refund": {"failure_reason"},
-    "payment_intent.last_payment_error": {"code", "decline_code"},
-}
-
-
-class Shape(Mapping[str, Any]):
-    """A resource in today's shape; reading what it does not have is a mistake."""
-
-    def __init__(self, kind: str, values: Mapping[str, Any], known: set[str] | None = None) -> None:
-        self.kind = kind
-        self.values_ = values
-        self.known = set(values) if known is None else known
-
-    def _read(self, name: str) -> Any:  # noqa: ANN401 - any value of a resource
-        assert name in self.known | SOMETIMES.get(self.kind, set()), f"{self.kind} has no {name}"
-        value = self.values_.get(name)
-        if isinstance(value, dict):
-            open_hash = name == "metadata"
-            return value if open_hash else Shape(f"{self.kind}.{name}", value)
-        return value
-
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401
-        return self._read(name)
-
-    def get(self, name: str, default: Any = None) -> Any:  # type: ignore[override]  # noqa: ANN401
-        """As a mapping does, once the field is known to exist."""
-        found = self._read(name)
-        return default if found is None else found
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.values_)
-
-    def __len__(self) -> int:
-        return len(self.values_)
-
-
-def shape(kind: str, **facts: Any) -> Shape:  # noqa: ANN401
-    """A resource with these facts, which its shape must have."""
-    known = set(SHAPES[kind])
-    assert facts.keys() <= known, facts.keys() - known
-    return Shape(kind, {**copy.deepcopy(SHAPES[kind]), **facts}, known)
 
 
 def intent(status: str = "succeeded", **facts: Any) -> Shape:  # noqa: ANN401
@@ -99,7 +51,12 @@ UNAUTHENTICATED = {"type": "card_error", "code": "authentication_required"}
 
 @pytest.mark.parametrize("kind", SOMETIMES)
 def test_what_is_not_in_the_fixtures_is_in_the_library_s_types(kind: str) -> None:
-    types = {"refund": stripe.Refund, "payment_intent.last_payment_error": stripe.PaymentIntent.LastPaymentError}
+    types = {
+        "refund": stripe.Refund,
+        "payment_intent.last_payment_error": stripe.PaymentIntent.LastPaymentError,
+        "invoice": stripe.Invoice,
+        "invoice_payment.payment": stripe.InvoicePayment.Payment,
+    }
     assert SOMETIMES[kind] <= set(types[kind].__annotations__)
 
 

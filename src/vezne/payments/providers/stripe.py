@@ -5,7 +5,6 @@ is led back to that name. Nothing here was tried against Stripe itself, only aga
 sandbox.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -32,11 +31,11 @@ from vezne.payments.providers.base import (
 )
 from vezne.payments.providers.stripe_amounts import NAME, to_stripe
 from vezne.payments.providers.stripe_api import Fields, StripeApi, cause_of, key
+from vezne.payments.providers.stripe_billing import Billing
 from vezne.payments.providers.stripe_lookup import Lookup, made_at
 from vezne.payments.providers.stripe_notices import Notices
 
 LIVE: Final = "https://api.stripe.com"
-_NAME = re.compile(r"[A-Za-z]{2,10}_[A-Za-z0-9_]{1,240}", re.ASCII)
 _SESSION, _INTENT = "cs_", "pi_"
 _SESSION_WHOLE: Final = {"expand": ["payment_intent.latest_charge", "payment_intent.payment_method"]}
 _INTENT_WHOLE: Final = {"expand": ["latest_charge", "payment_method"]}
@@ -44,11 +43,11 @@ _KEYS_LAST = timedelta(hours=23)
 """Stripe may forget an idempotency key after a day; what is older is looked for before it is asked for again."""
 
 
-class StripeProvider:
+class StripeProvider(Billing):
     """Adapter to Stripe's API."""
 
     name = NAME
-    capabilities = Capabilities(partial_refund=True, manual_capture=True, cancel=True, stored_methods=True)
+    capabilities = Capabilities(partial_refund=True, manual_capture=True, cancel=True, stored_methods=True, subscriptions=True)
 
     def __init__(
         self,
@@ -61,10 +60,13 @@ class StripeProvider:
     ) -> None:
         self.page_origins = ("https://checkout.stripe.com",) if base_url == LIVE else (base_url,)
         self._api = StripeApi(base_url=base_url, secret_key=secret_key, timeout=timeout)
-        self._v1 = self._api.client.v1
         self._lookup = Lookup(self._api)
         self._notices = Notices(self._api.client, webhook_secrets)
         self._now = now
+
+    def now(self) -> datetime:
+        """The time by which Stripe's keys, pages and searches age."""
+        return self._now()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "StripeProvider | None":
@@ -83,9 +85,9 @@ class StripeProvider:
 
         The same reference again: the same page, also when what is known of the payer has changed since.
         """
-        asked: Any = requests.page(request, self._now())
+        asked: Any = requests.page(request, self.now())
         try:
-            session = await self._api.ask(lambda: self._v1.checkout.sessions.create_async(asked, key(request.reference)))
+            session = await self._api.ask(lambda: self._api.v1.checkout.sessions.create_async(asked, key(request.reference)))
         except ProviderRefused as refused:
             if cause_of(refused).get("type") != "idempotency_error":
                 raise
@@ -109,7 +111,7 @@ class StripeProvider:
 
     async def fetch(self, provider_ref: str) -> ProviderPayment:
         """The payment as it is now, by whatever name of it an event brought."""
-        _named(provider_ref)
+        requests.named(provider_ref)
         if provider_ref.startswith(_SESSION):
             session = await self._session(provider_ref)
             if session.get("mode") != "payment":
@@ -129,7 +131,7 @@ class StripeProvider:
         asked: Any = {"amount_to_capture": to_stripe(amount)}
         intent = (await self.fetch(provider_ref)).response.get("payment_intent")
         if isinstance(intent, str):
-            await self._try(lambda: self._v1.payment_intents.capture_async(intent, asked))
+            await self._try(lambda: self._api.v1.payment_intents.capture_async(intent, asked))
         return await self.fetch(provider_ref)
 
     async def cancel(self, provider_ref: str) -> ProviderPayment:
@@ -137,13 +139,13 @@ class StripeProvider:
         seen = await self.fetch(provider_ref)
         session = str(seen.response.get("checkout_session", ""))
         if session and seen.response["session_status"] == "open":
-            await self._try(lambda: self._v1.checkout.sessions.expire_async(session))
+            await self._try(lambda: self._api.v1.checkout.sessions.expire_async(session))
             seen = await self.fetch(provider_ref)
         if session and seen.response["session_status"] == "expired" and seen.grade in {Grade.EXPIRED, Grade.FAILED}:
             return replace(seen, grade=Grade.CANCELLED)
         intent = str(seen.response.get("payment_intent", ""))
         if intent and seen.grade in {Grade.AUTHORISED, Grade.PENDING, Grade.REQUIRES_ACTION, Grade.FAILED}:
-            await self._try(lambda: self._v1.payment_intents.cancel_async(intent))
+            await self._try(lambda: self._api.v1.payment_intents.cancel_async(intent))
             seen = await self.fetch(provider_ref)
         return seen
 
@@ -158,13 +160,13 @@ class StripeProvider:
         if made is None:
             about = {"reference": request.reference, "tenant": str(seen.response["tenant"] or "")}
             asked: Any = {"payment_intent": intent, "amount": units, "metadata": about}
-            made = await self._api.ask(lambda: self._v1.refunds.create_async(asked, key(request.reference)))
+            made = await self._api.ask(lambda: self._api.v1.refunds.create_async(asked, key(request.reference)))
         return answers.refund_of(made)
 
     async def fetch_refund(self, refund_ref: str) -> ProviderRefund:
         """The refund as it is now."""
-        _named(refund_ref)
-        return answers.refund_of(await self._api.ask(lambda: self._v1.refunds.retrieve_async(refund_ref)))
+        requests.named(refund_ref)
+        return answers.refund_of(await self._api.ask(lambda: self._api.v1.refunds.retrieve_async(refund_ref)))
 
     async def charge(self, request: ChargeRequest) -> ProviderPayment:
         """Charge a stored method while the customer is away, once for each reference.
@@ -172,19 +174,19 @@ class StripeProvider:
         A decline is FAILED with the bank's code. What the customer would have to confirm is closed at once and REQUIRES_ACTION.
         """
         made = made_at(request.reference)
-        found = await self.find(request.reference) if made is not None and self._now() - made > _KEYS_LAST else None
+        found = await self.find(request.reference) if made is not None and self.now() - made > _KEYS_LAST else None
         seen = found or answers.payment_of_intent(await self._charge(request))
         needs_customer = seen.grade is Grade.REQUIRES_ACTION or seen.failure_code == answers.AUTHENTICATION
         if seen.grade is Grade.CAPTURED or not needs_customer:
             return seen
         if seen.grade is not Grade.CANCELLED:
-            await self._try(lambda: self._v1.payment_intents.cancel_async(seen.provider_ref))
+            await self._try(lambda: self._api.v1.payment_intents.cancel_async(seen.provider_ref))
         return replace(seen, grade=Grade.REQUIRES_ACTION, failure_code=answers.AUTHENTICATION)
 
     async def _charge(self, request: ChargeRequest) -> Fields:
         asked: Any = requests.charge(request)
         try:
-            return await self._api.ask(lambda: self._v1.payment_intents.create_async(asked, key(request.reference)))
+            return await self._api.ask(lambda: self._api.v1.payment_intents.create_async(asked, key(request.reference)))
         except ProviderRefused as refused:
             declined = answers.part(cause_of(refused), "payment_intent")
             if declined is None:
@@ -193,20 +195,20 @@ class StripeProvider:
 
     async def forget_method(self, method_ref: str) -> None:
         """Never charge it again: it is taken from its customer. Again, or of one that Stripe does not know: nothing."""
-        _named(method_ref)
+        requests.named(method_ref)
         try:
-            await self._api.ask(lambda: self._v1.payment_methods.detach_async(method_ref))
+            await self._api.ask(lambda: self._api.v1.payment_methods.detach_async(method_ref))
         except ProviderRefused as refused:
             if refused.facts["failure_code"] == "resource_missing":
                 return
-            method = await self._api.ask(lambda: self._v1.payment_methods.retrieve_async(method_ref))
+            method = await self._api.ask(lambda: self._api.v1.payment_methods.retrieve_async(method_ref))
             if answers.ref(method, "customer") is not None:
                 raise
 
     async def fetch_dispute(self, dispute_ref: str) -> ProviderDispute:
         """The dispute as it is now."""
-        _named(dispute_ref)
-        dispute = await self._api.ask(lambda: self._v1.disputes.retrieve_async(dispute_ref))
+        requests.named(dispute_ref)
+        dispute = await self._api.ask(lambda: self._api.v1.disputes.retrieve_async(dispute_ref))
         intent = answers.ref(dispute, "payment_intent")
         if intent is None:
             raise ProviderRefused(provider=NAME, failure_code="not_a_payment")
@@ -222,6 +224,8 @@ class StripeProvider:
             ref = notice.provider_ref
             if notice.dispute_ref is not None:
                 ref = (await self.fetch_dispute(notice.dispute_ref)).provider_ref
+            if notice.subscription_ref is not None:
+                return await self.tenant_of_subscription(notice.subscription_ref)
             found = None if ref is None else (await self.fetch(ref)).response.get("tenant")
         except ProviderRefused:
             return None
@@ -233,11 +237,11 @@ class StripeProvider:
 
     async def _session(self, session_id: str) -> dict[str, Any]:
         whole: Any = _SESSION_WHOLE
-        return await self._api.ask(lambda: self._v1.checkout.sessions.retrieve_async(session_id, whole))
+        return await self._api.ask(lambda: self._api.v1.checkout.sessions.retrieve_async(session_id, whole))
 
     async def _intent(self, intent_id: str) -> dict[str, Any]:
         whole: Any = _INTENT_WHOLE
-        return await self._api.ask(lambda: self._v1.payment_intents.retrieve_async(intent_id, whole))
+        return await self._api.ask(lambda: self._api.v1.payment_intents.retrieve_async(intent_id, whole))
 
     async def _try(self, call: Callable[[], Any]) -> None:
         """Ask for what may be too late; what then is true is fetched."""
@@ -245,10 +249,3 @@ class StripeProvider:
             await self._api.ask(call)
         except ProviderRefused:
             return
-
-
-def _named(text: str) -> str:
-    """A name of Stripe's kind: what is none never becomes part of an address."""
-    if _NAME.fullmatch(text) is None:
-        raise ProviderRefused(provider=NAME, failure_code="malformed_id")
-    return text

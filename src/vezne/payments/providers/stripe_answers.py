@@ -117,7 +117,7 @@ def payment_of_session(session: Fields) -> ProviderPayment:
         amount=amount,
         captured=Money(0, amount.currency) if intent is None else _captured(intent),
         refunded=Money(0, amount.currency) if intent is None else _refunded(intent),
-        failure_code=None if intent is None or grade is Grade.CAPTURED else _failure(intent),
+        failure_code=None if intent is None or grade is Grade.CAPTURED else failure_of(intent),
         redirect_url=url if isinstance(url, str) else None,
         response={
             **({} if intent is None else _record(intent)),
@@ -137,7 +137,7 @@ def _grade_of_session(session: Fields, intent: Fields | None) -> Grade:
     if status == "expired":
         if intent is None or seen in {Grade.CAPTURED, Grade.AUTHORISED, Grade.PROCESSING}:
             return seen or Grade.EXPIRED
-        return Grade.EXPIRED if _failure(intent) is None else Grade.FAILED
+        return Grade.EXPIRED if failure_of(intent) is None else Grade.FAILED
     if status != "complete" or seen is None:
         raise unreadable("a PaymentIntent")
     return seen
@@ -153,7 +153,7 @@ def payment_of_intent(intent: Fields) -> ProviderPayment:
         amount=from_stripe(whole(intent, "amount"), text(intent, "currency")),
         captured=_captured(intent),
         refunded=_refunded(intent),
-        failure_code=None if grade is Grade.CAPTURED else _failure(intent),
+        failure_code=None if grade is Grade.CAPTURED else failure_of(intent),
         response=_record(intent),
         customer_ref=ref(intent, "customer"),
         method=_kept(intent),
@@ -181,7 +181,7 @@ def _refunded(intent: Fields) -> Money:
     return from_stripe(0 if charge is None else whole(charge, "amount_refunded"), text(intent, "currency"))
 
 
-def _failure(intent: Fields) -> str | None:
+def failure_of(intent: Fields) -> str | None:
     """The bank's reason where there is one, else Stripe's."""
     error = part(intent, "last_payment_error")
     if error is None:
@@ -197,7 +197,7 @@ def _record(intent: Fields) -> dict[str, object]:
         "amount_received": whole(intent, "amount_received"),
         "latest_charge": ref(intent, "latest_charge"),
         "tenant": said_of_us(intent, "tenant"),
-        "failure_code": _failure(intent),
+        "failure_code": failure_of(intent),
     }
 
 

@@ -59,6 +59,7 @@ class StripeApi:
             max_network_retries=0,
             http_client=self._wire,
         )
+        self.v1 = self.client.v1
 
     async def ask(self, call: Callable[[], Awaitable[stripe.StripeObject]]) -> dict[str, Any]:
         """One question, asked again when no answer came: reading is safe, and every POST names its idempotency key.

@@ -46,19 +46,18 @@ class Lookup:
 
     def __init__(self, api: StripeApi) -> None:
         self._api = api
-        self._v1 = api.client.v1
 
     async def session(self, reference: str) -> str | None:
         """The Checkout page's id."""
         found, _ = await self._among(
-            self._v1.checkout.sessions.list_async, reference, lambda one: one.get("client_reference_id") == reference
+            self._api.v1.checkout.sessions.list_async, reference, lambda one: one.get("client_reference_id") == reference
         )
         return None if found is None else text(found, "id")
 
     async def intent(self, reference: str) -> str | None:
         """The PaymentIntent's id: a charge without a page, or what came of a page."""
         found, all_seen = await self._among(
-            self._v1.payment_intents.list_async, reference, lambda one: said_of_us(one, "reference") == reference
+            self._api.v1.payment_intents.list_async, reference, lambda one: said_of_us(one, "reference") == reference
         )
         if found is None and not all_seen:
             found = await self._searched(reference)
@@ -67,13 +66,13 @@ class Lookup:
     async def session_of_intent(self, intent_id: str) -> str | None:
         """The page that a PaymentIntent came of."""
         query: Any = {"payment_intent": intent_id, "limit": 1}
-        page = await self._api.ask(lambda: self._v1.checkout.sessions.list_async(query))
+        page = await self._api.ask(lambda: self._api.v1.checkout.sessions.list_async(query))
         return next((text(one, "id") for one in _data(page)), None)
 
     async def refund(self, intent_id: str, reference: str) -> Fields | None:
         """The refund of a payment: found as long as Stripe keeps it, when the idempotency key is long forgotten."""
         found, _ = await self._through(
-            self._v1.refunds.list_async, {"payment_intent": intent_id}, lambda one: said_of_us(one, "reference") == reference
+            self._api.v1.refunds.list_async, {"payment_intent": intent_id}, lambda one: said_of_us(one, "reference") == reference
         )
         return found
 
@@ -104,7 +103,7 @@ class Lookup:
 
     async def _searched(self, reference: str) -> Fields:
         query: Any = {"query": f"metadata['reference']:'{reference}'", "limit": 1}
-        found = _data(await self._api.ask(lambda: self._v1.payment_intents.search_async(query)))
+        found = _data(await self._api.ask(lambda: self._api.v1.payment_intents.search_async(query)))
         if not found:
             raise ProviderUnavailable(provider=NAME, reason="too much to look through", retry_after=60)
         return found[0]
@@ -114,7 +113,7 @@ class Lookup:
         prefix = provider_ref.partition("_")[0]
         if prefix not in {"ch", "py", "re", "pyr"}:
             raise ProviderRefused(provider=NAME, failure_code="malformed_id")
-        asking: Asking = self._v1.charges.retrieve_async if prefix in {"ch", "py"} else self._v1.refunds.retrieve_async
+        asking: Asking = self._api.v1.charges.retrieve_async if prefix in {"ch", "py"} else self._api.v1.refunds.retrieve_async
         found = ref(await self._api.ask(lambda: asking(provider_ref)), "payment_intent")
         if found is None:
             raise ProviderRefused(provider=NAME, failure_code="not_a_payment")

@@ -1,12 +1,13 @@
 """What Stripe is asked: the parameters of its API, made of ours. Pure: the same request gives the same parameters."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from vezne.payments.providers.base import ChargeRequest, Payer, StartRequest
-from vezne.payments.providers.stripe_amounts import to_stripe
-from vezne.payments.providers.stripe_lookup import made_at
+from vezne.payments.providers.base import ChargeRequest, Payer, PlanTerms, ProviderRefused, StartRequest, SubscribeRequest
+from vezne.payments.providers.stripe_amounts import NAME, to_stripe
+from vezne.payments.providers.stripe_lookup import id_in, made_at
 from vezne.payments.tenant_texts import tenant_text
 
 BY_PAGE: Final = "checkout"
@@ -18,6 +19,21 @@ _LOCALES: Final = frozenset(
     "bg cs da de el en es et fi fil fr hr hu id it ja ko lt lv ms mt nb nl pl pt ro ru sk sl sv th tr vi zh".split()  # noqa: SIM905
 )
 _LONGEST_NAME: Final = 250
+_NEAREST_TRIAL_END: Final = timedelta(hours=48, minutes=30)
+"""Checkout takes no end of a trial that is less than 48 hours away."""
+_NAME: Final = re.compile(r"[A-Za-z]{2,10}_[A-Za-z0-9_]{1,240}", re.ASCII)
+
+
+def named(text: str) -> str:
+    """A name of Stripe's kind: what is none never becomes part of an address. Raises ProviderRefused."""
+    if _NAME.fullmatch(text) is None:
+        raise ProviderRefused(provider=NAME, failure_code="malformed_id")
+    return text
+
+
+def is_ours(text: str) -> bool:
+    """Whether this is a public id of ours; Stripe has names with the same beginnings."""
+    return id_in(text) is not None
 
 
 def page(request: StartRequest, now: datetime) -> dict[str, Any]:
@@ -54,6 +70,44 @@ def page(request: StartRequest, now: datetime) -> dict[str, Any]:
     if until is not None:
         asked["expires_at"] = int(until.timestamp())
     return asked
+
+
+def subscribing_page(request: SubscribeRequest, price: str, now: datetime) -> dict[str, Any]:
+    """A Checkout page for a subscription."""
+    about = _about(request.reference, request.tenant_id)
+    agreed: dict[str, Any] = {"metadata": {**about, "plan": request.plan.reference}}
+    if request.trial_until is not None and request.trial_until > now:
+        agreed |= _trial(request.trial_until, now)
+    return {
+        "mode": "subscription",
+        "client_reference_id": request.reference,
+        "line_items": [{"price": price, "quantity": 1}],
+        "metadata": about,
+        "subscription_data": agreed,
+        "success_url": request.return_url,
+        "cancel_url": request.return_url,
+        "locale": locale(request.locale),
+        **customer(request.customer_ref, request.payer),
+    }
+
+
+def _trial(until: datetime, now: datetime) -> dict[str, int]:
+    """A trial: until an instant, or in whole days where that is nearer than Stripe's page takes."""
+    if until - now > _NEAREST_TRIAL_END:
+        return {"trial_end": int(until.timestamp())}
+    return {"trial_period_days": max(1, -((now - until) // timedelta(days=1)))}
+
+
+def price(plan: PlanTerms) -> dict[str, Any]:
+    """A Price that bills a plan."""
+    return {
+        "currency": plan.amount.currency.lower(),
+        "unit_amount": to_stripe(plan.amount),
+        "recurring": {"interval": plan.interval, "interval_count": plan.interval_count},
+        "product_data": {"name": _name(plan.name)},
+        "lookup_key": plan.reference,
+        "metadata": {"plan": plan.reference},
+    }
 
 
 def charge(request: ChargeRequest) -> dict[str, Any]:
