@@ -22,7 +22,7 @@ async def take_bills(tx: Tx, found: Subscription, bills: Sequence[ProviderInvoic
 
     In whatever order and however often they are seen; a paid bill is over.
     """
-    theirs = [bill for bill in bills if bill.subscription_ref == found.subscription_ref and bill.status != InvoiceStatus.DRAFT]
+    theirs = [bill for bill in bills if bill.subscription_ref == found.subscription_ref and bill.status != "draft"]
     known = await queries_subscriptions.select_invoices_by_refs(tx, found.provider, [bill.invoice_ref for bill in theirs])
     for bill in theirs:
         before = known.get(bill.invoice_ref)

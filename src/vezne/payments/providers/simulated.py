@@ -14,6 +14,7 @@ from vezne.kernel.money import Money
 from vezne.kernel.settings import Settings
 from vezne.payments.providers.base import (
     Capabilities,
+    ChargeRequest,
     FormPost,
     Grade,
     ProviderPayment,
@@ -22,6 +23,7 @@ from vezne.payments.providers.base import (
     ProviderUnavailable,
     RefundGrade,
     RefundRequest,
+    SeenMethod,
     Started,
     StartRequest,
     WebhookNotice,
@@ -47,7 +49,7 @@ class SimulatedProvider:
     """Adapter to the sandbox's API under `/simulated/v1`."""
 
     name = NAME
-    capabilities = Capabilities(partial_refund=True, manual_capture=True, cancel=True)
+    capabilities = Capabilities(partial_refund=True, manual_capture=True, cancel=True, stored_methods=True)
 
     def __init__(self, *, base_url: str, api_key: str, webhook_secret: str, timeout: timedelta = timedelta(seconds=10)) -> None:
         self.page_origins = (base_url,)
@@ -68,7 +70,7 @@ class SimulatedProvider:
 
     async def start(self, request: StartRequest) -> Started:
         """Make a payment; its customer pays at `redirect_url`."""
-        body = {
+        body: dict[str, object] = {
             "merchant_reference": request.reference,
             "amount_minor": request.amount.minor,
             "currency": request.amount.currency,
@@ -78,6 +80,8 @@ class SimulatedProvider:
             "locale": request.locale,
             "description": request.description,
         }
+        if request.customer_reference:
+            body |= {"customer": request.customer_reference, "save_card": request.save_method}
         answer = await self._api.ask("POST", "/payments", body=body, key=request.reference)
         return Started(provider_ref=self._api.text(answer, "id"), redirect_url=self._api.text(answer, "redirect_url"))
 
@@ -96,6 +100,24 @@ class SimulatedProvider:
     async def fetch(self, provider_ref: str) -> ProviderPayment:
         """The payment as it is now."""
         return self._payment(await self._api.ask("GET", f"/payments/{self._api.step(provider_ref)}"))
+
+    async def charge(self, request: ChargeRequest) -> ProviderPayment:
+        """Charge a stored card, once for each reference."""
+        body: dict[str, object] = {
+            "merchant_reference": request.reference,
+            "amount_minor": request.amount.minor,
+            "currency": request.amount.currency,
+            "method": request.method_ref,
+            "webhook_url": request.webhook_url,
+            "description": request.description,
+        }
+        if request.customer_ref is not None:
+            body["customer"] = request.customer_ref
+        return self._payment(await self._api.ask("POST", "/charges", body=body, key=request.reference))
+
+    async def forget_method(self, method_ref: str) -> None:
+        """Have a stored card removed."""
+        await self._api.ask("DELETE", f"/methods/{self._api.step(method_ref)}")
 
     async def capture(self, provider_ref: str, amount: Money) -> ProviderPayment:
         """Take authorised money; when that was done already, the payment as it is."""
@@ -144,6 +166,21 @@ class SimulatedProvider:
             failure_code=answer.get("failure_code"),
             redirect_url=answer.get("redirect_url"),
             response=answer,
+            customer_ref=answer.get("customer"),
+            method=self._method(answer),
+        )
+
+    def _method(self, answer: Mapping[str, Any]) -> SeenMethod | None:
+        stored = answer.get("method")
+        if not isinstance(stored, dict):
+            return None
+        return SeenMethod(
+            method_ref=self._api.text(stored, "id"),
+            customer_ref=answer.get("customer"),
+            brand=self._api.text(stored, "brand"),
+            last4=self._api.text(stored, "last4"),
+            expires_year=stored.get("expires_year"),
+            expires_month=stored.get("expires_month"),
         )
 
     def _refund(self, answer: Mapping[str, Any]) -> ProviderRefund:
