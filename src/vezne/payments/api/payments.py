@@ -28,6 +28,7 @@ PaymentId = Annotated[UUID, PublicId("pay")]
 AttemptId = Annotated[UUID, PublicId("att")]
 RefundId = Annotated[UUID, PublicId("ref")]
 CustomerId = Annotated[UUID, PublicId("cus")]
+MethodId = Annotated[UUID, PublicId("mtd")]
 
 api = router("/v1/payments", "payments")
 
@@ -43,6 +44,7 @@ class AttemptOut(BaseModel):
     provider_ref: str | None
     status: AttemptStatus
     failure_code: str | None
+    method_id: MethodId | None = Field(description="the stored method that was charged; null: the customer paid on a page")
     created_at: datetime
     ended_at: datetime | None
 
@@ -125,6 +127,7 @@ def shown_attempt(attempt: Attempt) -> AttemptOut:
         provider_ref=attempt.provider_ref,
         status=attempt.status,
         failure_code=attempt.failure_code,
+        method_id=attempt.method_id,
         created_at=attempt.created_at,
         ended_at=attempt.ended_at,
     )

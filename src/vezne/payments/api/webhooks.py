@@ -53,6 +53,8 @@ class InboundWebhookOut(BaseModel):
     event_id: str | None
     type: str | None
     provider_ref: str | None
+    subscription_ref: str | None
+    dispute_ref: str | None
     outcome: Outcome
     note: str | None
     processed_at: datetime | None
@@ -118,6 +120,8 @@ def _shown(webhook: InboundWebhook) -> InboundWebhookOut:
             "event_id": webhook.event_id,
             "type": webhook.type,
             "provider_ref": webhook.provider_ref,
+            "subscription_ref": webhook.subscription_ref,
+            "dispute_ref": webhook.dispute_ref,
             "outcome": webhook.outcome,
             "note": webhook.note,
             "processed_at": webhook.processed_at,

@@ -17,7 +17,13 @@ from vezne.kernel.principal import Principal
 from vezne.payments import queries_subscriptions, queries_webhooks
 from vezne.payments.events import SubscriptionMoved
 from vezne.payments.gateways import Gateways
-from vezne.payments.models_subscriptions import INCOMPLETE_LASTS, Subscription, SubscriptionStatus, next_look
+from vezne.payments.models_subscriptions import (
+    INCOMPLETE_LASTS,
+    Subscription,
+    SubscriptionInvoice,
+    SubscriptionStatus,
+    next_look,
+)
 from vezne.payments.operations import invoicing, methods
 from vezne.payments.operations.trying import in_turn, try_now
 from vezne.payments.providers.base import ProviderSubscription, Subscribing
@@ -40,6 +46,21 @@ async def subscription(tx: Tx, subscription_id: UUID) -> Subscription:
     if found is None:
         raise SubscriptionUnknown(subscription_id=public_id("sub", subscription_id))
     return found
+
+
+async def subscriptions_page(
+    tx: Tx, *, limit: int, before: UUID | None = None, customer_id: UUID | None = None, status: str | None = None
+) -> list[Subscription]:
+    """At most `limit` subscriptions, newest first, older than `before`."""
+    return await queries_subscriptions.select_subscriptions(
+        tx, limit=limit, before=before, customer_id=customer_id, status=status
+    )
+
+
+async def invoices_page(tx: Tx, subscription_id: UUID, *, limit: int, before: UUID | None = None) -> list[SubscriptionInvoice]:
+    """At most `limit` of a subscription's bills, newest first, older than `before`. Raises SubscriptionUnknown."""
+    await subscription(tx, subscription_id)
+    return await queries_subscriptions.select_invoices(tx, subscription_id, limit=limit, before=before)
 
 
 async def begin_look(tx: Tx, subscription_id: UUID) -> Subscription:

@@ -186,7 +186,7 @@ class PlanTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscribeRequest:
-    """Ask a provider to bill a plan by itself. `reference` is ours (the membership's public id): the same again, the same."""
+    """Ask a provider to bill a plan by itself. `reference` is ours: the same again, the same."""
 
     reference: str
     plan: PlanTerms
@@ -372,7 +372,7 @@ class Subscribing(Protocol):
         ...
 
     async def find_subscription(self, reference: str) -> ProviderSubscription | None:
-        """The subscription made under our `reference`, if there is one."""
+        """The subscription made under our `reference`, or on the page that `subscribe` named; None while nobody has agreed."""
         ...
 
     async def fetch_subscription(self, subscription_ref: str) -> ProviderSubscription:
