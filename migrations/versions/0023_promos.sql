@@ -124,6 +124,14 @@ ALTER TABLE order_lines ADD COLUMN discount_minor bigint NOT NULL DEFAULT 0;
 -- squawk-ignore constraint-missing-not-valid
 ALTER TABLE order_lines ADD CONSTRAINT order_lines_discount_check CHECK (discount_minor BETWEEN 0 AND 9007199254740991);
 
+-- A line that a discount of the platform's made free still earns its payee a share: of a gross of nothing, so many parts (its
+-- seats) may be clawed back one by one.
+ALTER TABLE settlements ADD COLUMN parts integer NOT NULL DEFAULT 1;
+ALTER TABLE settlements DROP CONSTRAINT settlements_check1;
+-- squawk-ignore constraint-missing-not-valid
+ALTER TABLE settlements ADD CONSTRAINT settlements_clawed_check
+    CHECK (parts > 0 AND clawed_minor BETWEEN 0 AND CASE WHEN gross_minor = 0 THEN parts ELSE gross_minor END);
+
 GRANT SELECT, INSERT ON promotions, promotion_customers, promo_codes, promo_identity_uses, promo_redemptions TO vezne_service;
 GRANT DELETE ON promotion_customers TO vezne_service;
 GRANT UPDATE (name, starts_at, ends_at, max_uses, max_uses_per_customer, listed_only, metadata, active, uses) ON promotions

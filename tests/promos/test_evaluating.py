@@ -32,7 +32,7 @@ async def test_cm4_bonus_credits_and_a_trial(booth: Booth) -> None:
     assert (await booth.evaluate(basket(someone, lines=(pack,)), "MORE")).bonus_credits == 10
     plan = line(5_000, kind="membership")
     found = await booth.evaluate(basket(someone, lines=(plan,)), "TRYIT")
-    assert (found.trial_days, found.trial_lines, found.discounts) == (14, {1: 14}, {})
+    assert (found.trial_days, found.trial_lines, found.discounts) == (14, {1: 14}, {1: Money(5_000, "TRY")})
     assert await booth.why(basket(someone, 5_000), "MORE") == "wrong_product"
     assert await booth.why(basket(someone, 5_000), "TRYIT") == "wrong_product"
 

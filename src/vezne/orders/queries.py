@@ -56,6 +56,7 @@ async def insert_lines(tx: Tx, lines: Sequence[Line]) -> bool:
         "currency",
         "quantity",
         "payee_id",
+        "discount_minor",
     )
     rows = [
         (
@@ -70,6 +71,7 @@ async def insert_lines(tx: Tx, lines: Sequence[Line]) -> bool:
             line.currency,
             line.quantity,
             line.payee_id,
+            line.discount_minor,
         )
         for line in lines
     ]
@@ -159,6 +161,16 @@ async def mark_fulfilled(tx: Tx, order_id: UUID) -> None:
 async def mark_stuck(tx: Tx, order_id: UUID, reason: str) -> None:
     """Why the locked order could not be fulfilled."""
     await tx.execute("UPDATE orders SET last_error = $3 WHERE tenant_id = $1 AND id = $2", tx.tenant_id, order_id, reason)
+
+
+async def select_has_paid(tx: Tx, customer_id: UUID) -> bool:
+    """Whether the customer has ever paid an order, or had one that cost nothing."""
+    found: bool = await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM orders WHERE tenant_id = $1 AND customer_id = $2 AND paid_at IS NOT NULL)",
+        tx.tenant_id,
+        customer_id,
+    )
+    return found
 
 
 async def select_order_of_claim(tx: Tx, claim: str) -> UUID | None:

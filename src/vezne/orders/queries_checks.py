@@ -110,3 +110,40 @@ async def select_wrong_refunds(tx: Tx) -> list[UUID]:
         tx.tenant_id,
     )
     return [row["id"] for row in rows]
+
+
+async def select_wrong_discounts(tx: Tx) -> list[UUID]:
+    """Orders with a line whose amount is not its price less its discount (and with the fee a buyer bears)."""
+    rows = await tx.fetch(
+        """SELECT DISTINCT line.order_id AS id
+           FROM order_lines AS line
+           CROSS JOIN LATERAL (SELECT CASE WHEN jsonb_typeof(line.details -> 'charge') = 'object'
+                                      THEN line.details -> 'charge' END AS charge) AS made
+           WHERE line.tenant_id = $1 AND line.discount_minor > 0
+             AND (coalesce(made.charge ->> 'discount_minor', line.details ->> 'discount_minor')::bigint
+                      IS DISTINCT FROM line.discount_minor
+                  OR coalesce(made.charge ->> 'base_minor', line.details ->> 'price_minor')::bigint
+                     + coalesce((made.charge ->> 'buyer_fee_minor')::bigint, 0) - line.discount_minor
+                     IS DISTINCT FROM line.amount_minor)
+           ORDER BY id LIMIT 100""",
+        tx.tenant_id,
+    )
+    return [row["id"] for row in rows]
+
+
+async def select_wrong_redemptions(tx: Tx) -> list[UUID]:
+    """Orders whose promo codes take off another sum than its lines say, or stand otherwise than the order does."""
+    rows = await tx.fetch(
+        """SELECT orders.id FROM orders
+           JOIN (SELECT order_id, sum(discount_minor) AS off FROM order_lines WHERE tenant_id = $1 GROUP BY order_id) AS line
+               ON line.order_id = orders.id
+           LEFT JOIN (SELECT order_id, sum(discount_minor) AS off, bool_or(status = 'reserved') AS reserved,
+                             bool_or(status = 'redeemed') AS redeemed, bool_or(status = 'released') AS released
+                      FROM promo_redemptions WHERE tenant_id = $1 GROUP BY order_id) AS used ON used.order_id = orders.id
+           WHERE orders.tenant_id = $1 AND (line.off <> coalesce(used.off, 0)
+               OR (used.reserved AND orders.status <> 'pending') OR (used.redeemed AND orders.paid_at IS NULL)
+               OR (used.released AND (orders.paid_at IS NOT NULL OR orders.status = 'pending')))
+           ORDER BY orders.id LIMIT 100""",
+        tx.tenant_id,
+    )
+    return [row["id"] for row in rows]

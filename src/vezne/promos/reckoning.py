@@ -1,8 +1,8 @@
 """What codes take off a basket: exact minor units, the same whatever the order in which the codes were typed.
 
-Fixed amounts come off first, then percentages of what is left; within each, the promotion with the least priority first, then
-the older one. A line never falls below nothing. What a promotion takes off is split over its lines in proportion to what is
-left of each, by largest remainder, so that the parts add up exactly.
+A trial takes all of a membership's first period. Then fixed amounts come off, then percentages of what is left; within each,
+the promotion with the least priority first, then the older one. A line never falls below nothing. What a promotion takes off is
+split over its lines in proportion to what is left of each, by largest remainder, so that the parts add up exactly.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,8 +41,6 @@ def reckon(offers: Sequence[Offer], lines: Sequence[BasketLine], currency: str) 
     uses: list[Use] = []
     for offer in in_order(offers):
         mine = eligible(offer.promotion, lines)
-        if offer.promotion.kind == "free_trial":
-            left.update({line.number: 0 for line in mine})  # the first period costs nothing: there is nothing to take off
         off = _off(offer.promotion, [left[line.number] for line in mine], currency)
         discounts = _split(off, {line.number: left[line.number] for line in mine}, currency)
         for number, minor in discounts.items():
@@ -63,6 +61,8 @@ def reckon(offers: Sequence[Offer], lines: Sequence[BasketLine], currency: str) 
 def _off(promotion: Promotion, left: Sequence[int], currency: str) -> int:
     """What it takes off in all, never more than is left; percentages are rounded half up."""
     total = sum(left)
+    if promotion.kind == "free_trial":
+        return total  # the first period costs nothing
     if promotion.kind == "fixed":
         return min(promotion.amount_minor.get(currency, 0), total)
     if promotion.kind == "percentage":

@@ -52,7 +52,8 @@ UNDER_WAY = frozenset({PayoutStatus.REQUESTED, PayoutStatus.APPROVED, PayoutStat
 class Sale:
     """A line that was paid for: of `gross_minor`, `share_minor` is the payee's and `fee_minor` the platform's.
 
-    Either part may be negative (a discount the platform bears makes the fee so); together they are the gross.
+    Either part may be negative (a discount the platform bears makes the fee so); together they are the gross. A gross of nothing
+    is given back in `parts`, the seats of the line.
     """
 
     line_id: UUID
@@ -66,6 +67,7 @@ class Sale:
     fee_rule_version: int = 0
     percentage: int = 0
     description: str = ""
+    parts: int = 1
 
     def __post_init__(self) -> None:
         if self.gross_minor < 0 or self.gross_minor != self.share_minor + self.fee_minor:
@@ -77,7 +79,7 @@ class Sale:
 class Settlement:
     """What one sold line gives its payee and the platform, and how much of it was clawed back since.
 
-    `clawed_minor` is of the gross; of a gross of nothing, 1 stands for all of it.
+    `clawed_minor` is of the gross; of a gross of nothing, it counts its `parts`.
     """
 
     id: UUID
@@ -98,11 +100,12 @@ class Settlement:
     release_at: datetime | None
     released_at: datetime | None
     created_at: datetime
+    parts: int = 1
 
     @property
     def whole(self) -> int:
         """How much `clawed_minor` is when everything was clawed back."""
-        return max(self.gross_minor, 1)
+        return self.gross_minor or self.parts
 
     @property
     def net_share_minor(self) -> int:

@@ -5,7 +5,7 @@ to where it belongs; to undo it is to move it back.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -30,7 +30,8 @@ class Priced:
     """What a line costs, what it is called, and what is kept of it.
 
     `accepts`: the kinds of stored value that may pay it (`money`, `gift_card`, `credits`, `coins`). `life`: how long it can be
-    kept for an order that is not paid; None: as long as the order is open.
+    kept for an order that is not paid; None: as long as the order is open. `discount_minor`: what promo codes took off its price,
+    which they do not where it is not `discountable`: what gives its own price's worth of money.
     """
 
     amount: Money
@@ -40,6 +41,21 @@ class Priced:
     payee_id: UUID | None = None
     accepts: tuple[str, ...] = field(default=())
     life: timedelta | None = None
+    discountable: bool = True
+    discount_minor: int = 0
+
+    @property
+    def price(self) -> Money:
+        """What promo codes may take off: the price without them, and without a fee that the buyer bears."""
+        charge = self.details.get("charge")
+        minor = self.amount.minor + self.discount_minor if charge is None else charge["base_minor"]
+        return Money(minor, self.amount.currency)
+
+
+def lowered(priced: Priced, discount: Money) -> Priced:
+    """The same for less, where a price is made of nothing but itself; both are kept beside each other in its details."""
+    details = {**priced.details, "price_minor": priced.amount.minor, "discount_minor": discount.minor}
+    return replace(priced, amount=priced.amount - discount, discount_minor=discount.minor, details=details)
 
 
 Asked_contra = TypeVar("Asked_contra", bound=Details, contravariant=True)
@@ -60,6 +76,10 @@ class LineKind(Protocol[Asked_contra]):
 
     async def price(self, tx: Tx, customer_id: UUID, asked: Asked_contra, currency: str, /) -> Priced:
         """What it costs this customer now, in `currency` where it has several prices; refuses what could not be given."""
+        ...
+
+    async def discounted(self, tx: Tx, priced: Priced, discount: Money, trial_days: int, /) -> Priced:
+        """The same with `discount` taken off by promo codes, and (of a membership) free for `trial_days` at first."""
         ...
 
     async def hold(self, tx: Tx, line: Line, customer_id: UUID, until: datetime, /) -> Mapping[str, Any]:

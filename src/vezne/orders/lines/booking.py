@@ -1,6 +1,7 @@
 """Seats, servings, or a storage unit for some days: a claim on capacity, at the catalogue's price."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -101,6 +102,13 @@ class Booking:
             life=timedelta(seconds=seconds) if held_until is None else held_until - tx.now,
         )
 
+    async def discounted(self, tx: Tx, priced: Priced, discount: Money, _trial_days: int) -> Priced:
+        """Reckoned again under its fee rule, which says whose share the discount lessens: the payee's or the platform's."""
+        item = await catalog.item(tx, parse_id("itm", priced.details["item_id"]))
+        charge = catalog.charge(await catalog.fee_rule_of(tx, item), priced.price, 1, discount)
+        details = {**priced.details, "charge": _made_of(charge)}
+        return replace(priced, amount=charge.total, discount_minor=discount.minor, details=details)
+
     async def hold(self, tx: Tx, line: Line, customer_id: UUID, until: datetime) -> Mapping[str, Any]:
         """Claim it, unless a claim was ordered. Raises what bookings refuse with: SoldOut, NoUnitFree, AdmissionNeeded, …"""
         details = line.details
@@ -159,7 +167,7 @@ class Booking:
         await bookings.consume(tx, claim.id, order_id=line.order_id)
         if claim.status != "consumed" and claim.quantity > line.left:
             await bookings.cancel(tx, claim.id, quantity=claim.quantity - line.left)
-        if amount.minor:
+        if amount.minor or _earned_for_nothing(line):
             await _settle(tx, line, amount, cause)
 
     async def undo(self, tx: Tx, line: Line, amount: Money, cause: str, seats: Seats) -> None:
@@ -168,6 +176,8 @@ class Booking:
             await settlements.claw_back(tx, line.id, amount.minor, cause)
         if not seats.count:
             return
+        if _earned_for_nothing(line) and await _is_settled(tx, line):
+            await settlements.claw_back(tx, line.id, 0, cause, parts=seats.count)
         claim = await bookings.claim(tx, _claim_id(line))
         if seats.all_left:
             await bookings.cancel(tx, claim.id)
@@ -179,11 +189,26 @@ class Booking:
             await bookings.cancel(tx, claim.id, quantity=still_had)
 
 
-async def _settle(tx: Tx, line: Line, amount: Money, cause: str) -> None:
+def _earned_for_nothing(line: Line) -> bool:
+    """Whether the payee has a share though the buyer pays nothing: the platform bears the discount, its fee falls below zero."""
     charge = line.details["charge"]
+    return line.amount_minor == 0 and charge is not None and charge["payee_share_minor"] != 0
+
+
+async def _is_settled(tx: Tx, line: Line) -> bool:
     try:
         await settlements.settlement_of(tx, line.id)
     except settlements.UnknownSettlement:
+        return False
+    return True
+
+
+async def _settle(tx: Tx, line: Line, amount: Money, cause: str) -> None:
+    charge = line.details["charge"]
+    if await _is_settled(tx, line):
+        if amount.minor:
+            await settlements.settle_more(tx, line.id, amount.minor, cause)
+    else:
         payee_id = line.payee_id or (await identity.own_payee(tx)).id
         share = charge["payee_share_minor"]
         sale = settlements.Sale(
@@ -198,13 +223,14 @@ async def _settle(tx: Tx, line: Line, amount: Money, cause: str) -> None:
             fee_rule_version=charge["rule_version"],
             percentage=charge["percentage"],
             description=line.description,
+            parts=line.quantity,
         )
         await settlements.settle(tx, sale)
         given_back = line.amount_minor - amount.minor
         if given_back:  # before anything could be given; a refund of it that fails gives it again
             await settlements.claw_back(tx, line.id, given_back, f"{cause}/refunded before")
-    else:
-        await settlements.settle_more(tx, line.id, amount.minor, cause)
+        elif not line.amount_minor and line.refunded_quantity:
+            await settlements.claw_back(tx, line.id, 0, f"{cause}/refunded before", parts=line.refunded_quantity)
 
 
 async def _ask(tx: Tx, customer_id: UUID, asked: BookingDetails) -> tuple[bookings.Ask, bookings.Claim | None]:

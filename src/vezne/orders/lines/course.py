@@ -7,16 +7,14 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from vezne import ledger
 from vezne.kernel.db import Tx
 from vezne.kernel.errors import Invalid
-from vezne.kernel.ids import new_id, public_id
 from vezne.kernel.money import AmountMinor, Currency, Money, currency_is_unit
-from vezne.orders.lines.base import Details, Priced
+from vezne.orders.lines.base import Details, Priced, lowered
+from vezne.orders.lines.earning import earn
 from vezne.orders.models import Line, Seats, Snapshot
 
 KIND = "course"
-EARNED = "revenue"
 Text = Annotated[str, StringConstraints(max_length=200)]
 
 
@@ -50,6 +48,10 @@ class Course:
             details={"course_id": asked.course_id},
         )
 
+    async def discounted(self, _tx: Tx, priced: Priced, discount: Money, _trial_days: int) -> Priced:
+        """Its price is made of nothing but itself."""
+        return lowered(priced, discount)
+
     async def hold(self, _tx: Tx, _line: Line, _customer_id: UUID, _until: datetime) -> Mapping[str, Any]:
         """A course has room for everybody."""
         return {}
@@ -66,26 +68,8 @@ class Course:
 
     async def fulfil(self, tx: Tx, line: Line, amount: Money, cause: str) -> None:
         """The money is earned. Again with the same cause: it was."""
-        await _post(tx, line, amount, "course.paid", cause)
+        await earn(tx, "course.paid", [(line, amount, cause)])
 
     async def undo(self, tx: Tx, line: Line, amount: Money, cause: str, _seats: Seats) -> None:
         """The money is to go back. Again with the same cause: it was moved."""
-        await _post(tx, line, -amount, "course.refunded", cause)
-
-
-async def _post(tx: Tx, line: Line, amount: Money, kind: str, cause: str) -> None:
-    if not amount.minor:
-        return
-    unapplied = await ledger.house_account(tx, "unapplied", amount.currency)
-    earned = await ledger.house_account(tx, EARNED, amount.currency)
-    entry = ledger.Entry(
-        new_id(),
-        kind,
-        (ledger.Posting(unapplied, -amount.minor), ledger.Posting(earned, amount.minor)),
-        reference=f"{kind}:{cause}",
-        description=line.description,
-        details={"order_id": public_id("ord", line.order_id)},
-    )
-    (posted,) = await ledger.post(tx, [entry])
-    if isinstance(posted, ledger.Refused):
-        raise posted.error
+        await earn(tx, "course.refunded", [(line, -amount, cause)])

@@ -12,19 +12,19 @@ from uuid import UUID
 
 from pydantic import Field
 
-from vezne import catalog, identity, ledger, payments, wallets
+from vezne import catalog, identity, payments, wallets
 from vezne.kernel.db import Tx
 from vezne.kernel.errors import Conflict, Invalid
-from vezne.kernel.ids import PublicId, new_id, parse_id, public_id
+from vezne.kernel.ids import PublicId, parse_id, public_id
 from vezne.kernel.money import Money
 from vezne.kernel.settings import Settings
 from vezne.orders import queries, queries_packs
-from vezne.orders.lines.base import Details, Priced
+from vezne.orders.lines.base import Details, Priced, lowered
+from vezne.orders.lines.earning import earn
 from vezne.orders.lines.top_up import WalletShut
 from vezne.orders.models import Line, Seats, Snapshot
 
 KIND = "credit_pack"
-EARNED = "revenue"
 ItemId = Annotated[UUID, PublicId("itm")]
 
 
@@ -87,6 +87,10 @@ class CreditPack:
         accepts = tuple(kind for kind in pack.item.accepts if kind != pack.wallet_kind)
         return Priced(amount=amount, description=pack.item.name, details=details, quantity=units, accepts=accepts)
 
+    async def discounted(self, _tx: Tx, priced: Priced, discount: Money, _trial_days: int) -> Priced:
+        """Its price is made of nothing but itself; it grants as many units."""
+        return lowered(priced, discount)
+
     async def hold(self, _tx: Tx, _line: Line, _customer_id: UUID, _until: datetime) -> Mapping[str, Any]:
         """There are always more."""
         return {}
@@ -102,9 +106,9 @@ class CreditPack:
         return None
 
     async def fulfil(self, tx: Tx, line: Line, amount: Money, cause: str) -> None:
-        """Grant the units that `amount` stands for, whatever limits say: they are paid for. Raises what the wallet says no with."""
+        """Grant the units that `amount` stands for, whatever limits say: they are paid for. Raises what the wallet does."""
         units = _standing(line, line.applied_minor + amount.minor, line.left) - _standing(line, line.applied_minor, 0)
-        await _post(tx, line, amount, "pack.paid", cause)
+        await earn(tx, "pack.paid", [(line, amount, cause)])
         if not units:
             return
         life = line.details["life_days"]
@@ -129,7 +133,7 @@ class CreditPack:
         """Take back the units that `amount` stands for. Raises CreditsSpent when they are not all there."""
         before = _standing(line, line.applied_minor, line.left)
         wanted = before - _standing(line, line.applied_minor - amount.minor, line.left - seats.count)
-        await _post(tx, line, -amount, "pack.refunded", cause)
+        await earn(tx, "pack.refunded", [(line, -amount, cause)])
         grants = await queries_packs.select_grants(tx, line.id)
         missing = wanted if grants else 0  # what was free may never have been given
         for grant in grants:
@@ -199,21 +203,3 @@ async def _paid_by(tx: Tx, line: Line) -> dict[str, str]:
         if attempt.is_final and attempt.provider_ref is not None:
             known["provider_payment_id"] = attempt.provider_ref
     return known
-
-
-async def _post(tx: Tx, line: Line, amount: Money, kind: str, cause: str) -> None:
-    if not amount.minor:
-        return
-    unapplied = await ledger.house_account(tx, "unapplied", amount.currency)
-    earned = await ledger.house_account(tx, EARNED, amount.currency)
-    entry = ledger.Entry(
-        new_id(),
-        kind,
-        (ledger.Posting(unapplied, -amount.minor), ledger.Posting(earned, amount.minor)),
-        reference=f"{kind}:{cause}",
-        description=line.description,
-        details={"order_id": public_id("ord", line.order_id)},
-    )
-    (posted,) = await ledger.post(tx, [entry])
-    if isinstance(posted, ledger.Refused):
-        raise posted.error

@@ -61,7 +61,11 @@ class TopUp:
         if wallet.status == "closed":
             raise WalletShut(wallet_id=shown, status=wallet.status)
         amount = Money(asked.amount_minor, asked.currency)
-        return Priced(amount=amount, description="Top-up", details={"wallet_id": shown})
+        return Priced(amount=amount, description="Top-up", details={"wallet_id": shown}, discountable=False)
+
+    async def discounted(self, _tx: Tx, _priced: Priced, _discount: Money, _trial_days: int) -> Priced:
+        """Never: it gives what it costs, and money is not sold for less."""
+        raise ValueError("a top-up has no discount")
 
     async def hold(self, _tx: Tx, _line: Line, _customer_id: UUID, _until: datetime) -> Mapping[str, Any]:
         """There is always room in a wallet."""

@@ -24,6 +24,12 @@ _CHECKS: tuple[tuple[str, str, Select], ...] = (
         "a tender waits without its hold, or holds after its end",
         queries_checks.select_holdless_tenders,
     ),
+    ("line's amount is its price less its discount", "a line says otherwise", queries_checks.select_wrong_discounts),
+    (
+        "order's promo codes stand as it does",
+        "or take off another sum than its lines say",
+        queries_checks.select_wrong_redemptions,
+    ),
     ("order's refunds add up", "their parts are not what was refunded", queries_checks.select_wrong_refunds),
 )
 
@@ -32,10 +38,9 @@ async def audit(tx: Tx) -> list[Finding]:
     """What is wrong with the tenant's orders; an empty list when nothing is.
 
     Checks: totals and refunds add up from the lines, and from the tenders; what is to pay an order is held while it waits, and
-    captured when it is paid; nothing unpaid was given, and a fulfilled order owes nothing; packs granted what was paid for, less
-    what was refunded; `unapplied` holds exactly what came
-    in from providers, wallets and coins, less what went back, less what lines have given, less what was decided about money that
-    no order could take.
+    captured when it is paid, as are its promo codes; nothing unpaid was given, and a fulfilled order owes nothing; packs granted
+    what was paid for, less what was refunded; `unapplied` holds exactly what came in from providers, wallets and coins, less what
+    went back, less what lines have given, less what was decided about money that no order could take.
     """
     findings = [
         Finding(check, public_id("ord", order_id), message) for check, message, select in _CHECKS for order_id in await select(tx)

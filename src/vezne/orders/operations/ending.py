@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from vezne import payments
+from vezne import payments, promos
 from vezne.kernel.db import Tx
 from vezne.kernel.errors import Conflict
 from vezne.kernel.ids import public_id
@@ -66,7 +66,8 @@ async def _end_of_payment(tx: Tx, payment_id: UUID, status: OrderStatus) -> None
 
 
 async def end(tx: Tx, order: Order, status: OrderStatus) -> None:
-    """End a locked order that was not paid: what was bought and what was to pay it is free again."""
+    """End a locked order that was not paid: what was bought, its promo codes and what was to pay it is free again."""
+    await promos.release(tx, order.id)
     for line in sorted(await queries.select_lines(tx, [order.id]), key=taken_from):
         await LINES[line.kind].release(tx, line)
     await tendering.release(tx, order, await queries_tenders.select_tenders(tx, [order.id]))

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import structlog
 
-from vezne import ledger, payments
+from vezne import ledger, payments, promos
 from vezne.kernel.db import Busy, Tx
 from vezne.kernel.errors import Conflict, Refusal, Unavailable
 from vezne.kernel.ids import public_id
@@ -53,10 +53,12 @@ async def settle_at_once(tx: Tx, order: Order, lines: Sequence[Line], tenders: S
     await _pay(tx, order, lines, tenders)
     for line in sorted(lines, key=taken_from):
         await _fulfil(tx, line)
+    await promos.grant_bonus(tx, order.id)
     await _finish(tx, order)
 
 
 async def _pay(tx: Tx, order: Order, lines: Sequence[Line], tenders: Sequence[Tender]) -> None:
+    await promos.redeem(tx, order.id)
     await tendering.capture(tx, order, tenders)
     taken = [LINES[line.kind].snapshot(line, tx.now) for line in lines]
     await queries_tenders.insert_snapshots(tx, [snapshot for snapshot in taken if snapshot is not None])
@@ -79,7 +81,7 @@ async def fulfil(tx: Tx, order_id: UUID) -> Order:
                 await _leave(tx, order, reason)
                 break
         else:
-            await _finish(tx, order)
+            await _finish_with_bonus(tx, order)
     return await reading.order(tx, order_id)
 
 
@@ -96,7 +98,7 @@ async def _give(tx: Tx, order: Order, lines: Sequence[Line]) -> None:
     if reasons:
         await _leave(tx, order, reasons[0])
     else:
-        await _finish(tx, order)
+        await _finish_with_bonus(tx, order)
 
 
 async def try_to_give(tx: Tx, line: Line) -> str | None:
@@ -120,6 +122,19 @@ async def _fulfil(tx: Tx, line: Line) -> None:
     cause = public_id("oli", line.id) if not tries else f"{public_id('oli', line.id)}/{tries}"
     await LINES[line.kind].fulfil(tx, line, line.owed, cause)
     await queries.update_line(tx, line.id, applied=line.owed.minor)
+
+
+async def _finish_with_bonus(tx: Tx, order: Order) -> None:
+    """Credits on top that cannot be given now may be given later: they send no money back."""
+    try:
+        async with tx.savepoint():
+            await promos.grant_bonus(tx, order.id)
+    except _PASSING:
+        raise
+    except Refusal as refusal:
+        await _leave(tx, order, refusal.code())
+    else:
+        await _finish(tx, order)
 
 
 async def _finish(tx: Tx, order: Order) -> None:

@@ -8,7 +8,7 @@ from operator import add
 from typing import Any
 from uuid import UUID
 
-from vezne import identity, payments
+from vezne import identity, payments, promos
 from vezne.kernel.db import Tx
 from vezne.kernel.errors import Conflict, Invalid
 from vezne.kernel.ids import new_id, public_id
@@ -18,7 +18,7 @@ from vezne.orders.asked import ProviderTender, Tenders
 from vezne.orders.events import OrderPlaced
 from vezne.orders.lines import LINES, Details, Priced
 from vezne.orders.models import Line, Order, OrderStatus, Tender, taken_from
-from vezne.orders.operations import fulfilling, tendering
+from vezne.orders.operations import fulfilling, promoting, tendering
 
 LIFE = timedelta(minutes=30)
 """How long an order may be paid when nobody says otherwise."""
@@ -48,10 +48,11 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An order's lines at today's prices."""
+    """An order's lines at today's prices, and what promo codes did to them."""
 
     priced: Sequence[Priced]
     total: Money
+    applied: promos.Applied | None = None
 
     def life(self, asked: timedelta | None) -> timedelta:
         """How long it may be paid: as long as asked for, and no longer than what is bought can be kept."""
@@ -71,6 +72,9 @@ class Wanted:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     provider: str | None = None
     reservation: str | None = None
+    promo_codes: Sequence[str] = ()
+    save_method: bool = False
+    """Ask the provider to keep what is paid with, for later charges."""
 
     @property
     def named_provider(self) -> str | None:
@@ -86,7 +90,11 @@ async def draft(tx: Tx, wanted: Wanted) -> Draft:
     await identity.customer(tx, wanted.customer_id)
     currency = wanted.currency or (await identity.settings_of(tx)).default_currency
     priced = [await LINES[line.kind].price(tx, wanted.customer_id, line, currency) for line in wanted.asked]
-    return Draft(priced, reduce(add, [each.amount for each in priced]))
+    reduce(add, [each.amount for each in priced])  # of one currency, or refused, before codes are looked at
+    applied = None
+    if wanted.promo_codes:
+        applied, priced = await promoting.apply(tx, wanted.customer_id, wanted.asked, priced, wanted.promo_codes)
+    return Draft(priced, reduce(add, [each.amount for each in priced]), applied)
 
 
 async def place(
@@ -101,15 +109,17 @@ async def place(
     metadata: Mapping[str, Any] | None = None,
     provider: str | None = None,
     reservation: str | None = None,
+    promo_codes: Sequence[str] = (),
 ) -> Placed:
     """Order these lines for the customer, at today's prices; what is bought and the stored value that pays is held.
 
     What stored value does not cover is to be paid before `expires_after` has passed, or before what is bought can be kept no
     longer. An order that needs no provider is paid and fulfilled here and now; what cannot be given is refused and leaves
     nothing. Each call is another order. `reservation` names what its payment is the one payment of; else the order itself.
+    A use of each of `promo_codes` is reserved with the order.
 
-    Raises CustomerNotFound, NothingOrdered, CurrencyMismatch when the lines are of several currencies, AmountOutOfRange, and
-    what a line's kind, the tenders or a wallet refuse with.
+    Raises CustomerNotFound, NothingOrdered, CurrencyMismatch when the lines are of several currencies, AmountOutOfRange,
+    PromoInvalid, PromoGuessing, and what a line's kind, the tenders or a wallet refuse with.
     """
     wanted = Wanted(
         customer_id=customer_id,
@@ -121,6 +131,7 @@ async def place(
         metadata=metadata or {},
         provider=provider,
         reservation=reservation,
+        promo_codes=promo_codes,
     )
     return await keep(tx, new_id(), wanted, await draft(tx, wanted))
 
@@ -128,6 +139,8 @@ async def place(
 async def keep(tx: Tx, order_id: UUID, wanted: Wanted, drafted: Draft) -> Placed:
     """Place a drafted order under this number; see `place`."""
     total, life = drafted.total, drafted.life(wanted.expires_after)
+    if drafted.applied is not None:
+        await promos.reserve(tx, order_id, drafted.applied, total)
     chosen = await tendering.choose(tx, order_id, wanted.customer_id, total, drafted.priced, wanted.tenders)
     rest = sum(tender.amount_minor for tender in chosen if tender.kind == "provider")
     payment, secret = await _ask_for(tx, order_id, wanted, Money(rest, total.currency), life) if rest else (None, None)
@@ -162,6 +175,7 @@ async def _ask_for(tx: Tx, order_id: UUID, wanted: Wanted, rest: Money, life: ti
         customer_id=wanted.customer_id,
         metadata=wanted.metadata,
         provider=provider,
+        save_method=wanted.save_method,
     )
     if not made:
         raise ReservationOrdered(reservation=wanted.reservation)
@@ -200,6 +214,7 @@ def _line(order_id: UUID, number: int, kind: str, price: Priced) -> Line:
         refunded_minor=0,
         quantity=price.quantity,
         payee_id=price.payee_id,
+        discount_minor=price.discount_minor,
     )
 
 

@@ -89,7 +89,7 @@ def part_of(priced: Priced, name: str) -> int:
     if charge is not None:
         part: int = charge[name]
         return part
-    return priced.amount.minor if name == "base_minor" else 0
+    return {"base_minor": priced.price.minor, "discount_minor": priced.discount_minor}.get(name, 0)
 
 
 async def _whole_act(tx: Tx, wanted: Wanted, drafted: placing.Draft) -> list[Tender]:
@@ -112,6 +112,7 @@ def _sign(tx: Tx, quote_id: UUID, expires_at: datetime, wanted: Wanted, drafted:
         "tenders": [tender.model_dump(mode="json", exclude_none=True) for tender in wanted.tenders],
         "currency": wanted.currency,
         "provider": wanted.provider,
+        "promo_codes": list(wanted.promo_codes),
         "prices": [priced.amount.minor for priced in drafted.priced],
     }
     return jwt.encode(claims, tx.vault.key(_PURPOSE), algorithm="HS256")
@@ -146,6 +147,7 @@ async def place_quote(
         return_url=return_url,
         metadata=metadata or {},
         provider=claims["provider"],
+        promo_codes=claims.get("promo_codes", ()),
     )
     drafted = await placing.draft(tx, wanted)
     if [priced.amount.minor for priced in drafted.priced] != claims["prices"]:

@@ -28,7 +28,7 @@ from vezne.orders.models import (
     taken_from,
     walk,
 )
-from vezne.orders.operations import reading, rehearsing, returning, tendering
+from vezne.orders.operations import promoting, reading, rehearsing, returning, tendering
 
 
 class OrderNotRefundable(Conflict):
@@ -189,6 +189,7 @@ def _of_line(order: Order, bought: Sequence[Line], asked: AskedLineRefund, index
 async def _do(tx: Tx, made: OrderRefund, asked: Sequence[LineRefund], shares: Sequence[tuple[LineRefund, Tender, int]]) -> None:
     await queries_tenders.insert_refund(tx, made)
     await _take_back(tx, made, asked, shares)
+    await promoting.settle_bonuses(tx, made.order_id)
     await _to_tenders(tx, made, shares)
     await tx.publish(
         OrderRefundMade(
@@ -310,6 +311,7 @@ async def on_refund_failed(tx: Tx, event: payments.RefundFailed) -> None:
     for share in sorted(shares, key=lambda share: taken_from(lines[share.line_id])):
         if share.given_minor:
             await _give_again(tx, order, lines[share.line_id], share)
+    await promoting.settle_bonuses(tx, order.id)
 
 
 async def _give_again(tx: Tx, order: Order, line: Line, share: RefundShare) -> None:

@@ -10,6 +10,7 @@ from vezne.kernel.money import Money
 from vezne.promos import queries
 from vezne.promos.events import RedemptionBonusGranted, RedemptionBonusRevoked
 from vezne.promos.models import Redemption
+from vezne.promos.operations.redeeming import without_codes
 
 
 async def grant_bonus(tx: Tx, order_id: UUID) -> None:
@@ -17,6 +18,8 @@ async def grant_bonus(tx: Tx, order_id: UUID) -> None:
 
     Raises what the wallet refuses with; the limit of a balance does not bind what was promised.
     """
+    if without_codes(order_id) in tx.remembered:
+        return
     for each in await queries.select_redemptions(tx, [order_id]):
         if each.bonus_units and each.bonus_transaction_id is None and each.status == "redeemed":
             granted = await _credit(tx, each, each.bonus_units, public_id("rdm", each.id))

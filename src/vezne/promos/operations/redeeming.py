@@ -87,13 +87,22 @@ def _reserved(redemption: Redemption) -> PromoReserved:
     )
 
 
+def without_codes(order_id: UUID) -> str:
+    """The name under which a transaction remembers that an order has no codes."""
+    return f"order without promo codes {order_id}"
+
+
 async def redeem(tx: Tx, order_id: UUID) -> None:
     """The locked order is paid: its uses are used up, whatever becomes of it. Again: nothing.
 
     One that was set free before (the money came late) is taken again, whatever the promotion's time, if a use is free. Raises
     PromoInvalid when none is.
     """
-    waiting = [each for each in await queries.select_redemptions(tx, [order_id]) if each.status != "redeemed"]
+    found = await queries.select_redemptions(tx, [order_id])
+    if not found:
+        tx.remembered[without_codes(order_id)] = True  # most orders have none, and each asks twice
+        return
+    waiting = [each for each in found if each.status != "redeemed"]
     await _take_again(tx, [each for each in waiting if each.status == "released"])
     for each in waiting:
         await queries.mark_redeemed(tx, each.id)

@@ -56,17 +56,17 @@ async def settle_all(tx: Tx, sales: Sequence[Sale]) -> list[Settlement]:
     return settled
 
 
-async def claw_back(tx: Tx, line_id: UUID, amount_minor: int, cause: str) -> ClawBack:
+async def claw_back(tx: Tx, line_id: UUID, amount_minor: int, cause: str, *, parts: int | None = None) -> ClawBack:
     """Take `amount_minor` of what was paid for the line back into `unapplied`: share and fee in proportion, the payee's part
     from its reserve first. The last part is exactly the rest. The payee may fall below zero, which is carried forward.
 
-    Of a line that was paid nothing for, 0 takes all back. Once for each cause: again answers as before. Raises
-    UnknownSettlement, ClawBackEmpty, ClawBackTooLarge, CauseReused.
+    Of a line that was paid nothing for, 0 takes so many of its `parts` back, or all. Once for each cause: again answers as
+    before. Raises UnknownSettlement, ClawBackEmpty, ClawBackTooLarge, CauseReused.
     """
     settlement = await _lock(tx, line_id)
     known = await queries.select_move(tx, settlement.id, "claw_back", cause)
     if known is None:
-        step = _step(settlement, amount_minor)
+        step = _step(settlement, amount_minor, parts)
         left = settlement.whole - settlement.clawed_minor
         if step > left or (not settlement.gross_minor and amount_minor):
             raise ClawBackTooLarge(
@@ -91,8 +91,9 @@ async def claw_back(tx: Tx, line_id: UUID, amount_minor: int, cause: str) -> Cla
     return _claw_back(settlement, known)
 
 
-async def settle_more(tx: Tx, line_id: UUID, amount_minor: int, cause: str) -> Settlement:
-    """Give `amount_minor` that was clawed back again, as a refund that failed asks for: out of `unapplied`, in proportion.
+async def settle_more(tx: Tx, line_id: UUID, amount_minor: int, cause: str, *, parts: int | None = None) -> Settlement:
+    """Give `amount_minor` that was clawed back again, as a refund that failed asks for: out of `unapplied`, in proportion;
+    of a line that was paid nothing for, so many of its `parts`, or all.
 
     Once for each cause: again answers the settlement as it stands. Raises UnknownSettlement, ClawBackEmpty,
     GivenAgainTooMuch, CauseReused.
@@ -100,7 +101,7 @@ async def settle_more(tx: Tx, line_id: UUID, amount_minor: int, cause: str) -> S
     settlement = await _lock(tx, line_id)
     known = await queries.select_move(tx, settlement.id, "given_again", cause)
     if known is None:
-        step = _step(settlement, amount_minor)
+        step = _step(settlement, amount_minor, parts)
         if step > settlement.clawed_minor or (not settlement.gross_minor and amount_minor):
             raise GivenAgainTooMuch(
                 line_id=public_id("oli", line_id),
@@ -153,6 +154,7 @@ def _settlement(tx: Tx, sale: Sale, reserve: int, release_at: datetime | None) -
         release_at=release_at if kept else None,
         released_at=None,
         created_at=tx.now,
+        parts=sale.parts,
     )
 
 
@@ -185,10 +187,10 @@ async def _lock(tx: Tx, line_id: UUID) -> Settlement:
     return found
 
 
-def _step(settlement: Settlement, amount_minor: int) -> int:
+def _step(settlement: Settlement, amount_minor: int, parts: int | None) -> int:
     """How far `clawed_minor` moves for an amount."""
     if not settlement.gross_minor and not amount_minor:
-        return settlement.whole
+        return settlement.whole if parts is None else parts
     if amount_minor < 1:
         raise ClawBackEmpty(amount_minor=amount_minor)
     return amount_minor

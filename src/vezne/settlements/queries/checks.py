@@ -26,9 +26,10 @@ _CHECKS: dict[str, tuple[str, LiteralString]] = {
     "claw-back is in proportion": (
         "stl",
         """
-        SELECT id, clawed_share_minor || ' of ' || share_minor || ' clawed back' AS message FROM settlements
-        WHERE tenant_id = $1 AND clawed_share_minor
-              <> floor((2 * share_minor::numeric * clawed_minor + greatest(gross_minor, 1)) / (2 * greatest(gross_minor, 1)))
+        SELECT id, clawed_share_minor || ' of ' || share_minor || ' clawed back' AS message
+        FROM settlements CROSS JOIN LATERAL (SELECT CASE WHEN gross_minor = 0 THEN parts ELSE gross_minor END AS whole) AS made
+        WHERE tenant_id = $1
+          AND clawed_share_minor <> floor((2 * share_minor::numeric * clawed_minor + made.whole) / (2 * made.whole))
         ORDER BY id LIMIT $2""",
     ),
     "move is what was posted": (

@@ -51,8 +51,8 @@ async def insert_settlement(tx: Tx, made: Settlement) -> bool:
         await tx.execute(
             """INSERT INTO settlements (tenant_id, id, line_id, order_id, payee_id, currency, gross_minor, share_minor,
                                         fee_minor, reserve_minor, fee_rule_id, fee_rule_version, percentage, description,
-                                        release_at, created_at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                                        release_at, created_at, parts)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
                ON CONFLICT (tenant_id, line_id) DO NOTHING""",
             tx.tenant_id,
             made.id,
@@ -70,6 +70,7 @@ async def insert_settlement(tx: Tx, made: Settlement) -> bool:
             made.description,
             made.release_at,
             made.created_at,
+            made.parts,
         )
     )
 
@@ -193,7 +194,7 @@ _WITH_STATUS: LiteralString = """
     ) AS paid
     CROSS JOIN LATERAL (
         SELECT CASE
-            WHEN clawed_minor = greatest(gross_minor, 1) THEN 'clawed_back'
+            WHEN clawed_minor = CASE WHEN gross_minor = 0 THEN parts ELSE gross_minor END THEN 'clawed_back'
             WHEN paid.under_way THEN 'in_payout'
             WHEN paid.due THEN 'due'
             WHEN released_at IS NULL AND reserve_minor > clawed_share_minor THEN 'reserved'
