@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from vezne.sandbox import events, faults, operations, queries
-from vezne.sandbox.cards import CARDS, digits_of
+from vezne.sandbox.cards import CARDS, Card, digits_of
 from vezne.sandbox.models import OPEN, Status
 from vezne.sandbox.refusals import Refused
 from vezne.sandbox.requests import (
@@ -260,15 +260,21 @@ async def fetch_refund(request: Request) -> Response:
     return await look(request, "read", lambda tx: tx.skin.show_refund(queries.select_refund(tx, refund_id)))
 
 
+def card_of(text: str) -> Card:
+    """The test card of this number; Refused with 400 when there is none."""
+    card = CARDS.get(digits_of(text))
+    if card is None:
+        raise Refused(400, "unknown_card", "card: only the documented test cards are taken", "card")
+    return card
+
+
 async def play_customer(request: Request) -> Response:
     """POST /payments/{id}/play, for tests: what a customer would do on the hosted page."""
     payment_id = request.path_params["id"]
 
     def action(tx: Tx, body: Play) -> Answer:
         payment = queries.select_payment(tx, payment_id)
-        card = CARDS.get(digits_of(body.card))
-        if card is None:
-            raise Refused(400, "unknown_card", "card: only the documented test cards are taken", "card")
+        card = card_of(body.card)
         if payment.status not in OPEN or payment.off_session:
             raise Refused(409, "invalid_state", f"Payment {payment.id} is {payment.status} and takes no card.")
         payment = operations.pay(tx, payment, card)

@@ -86,6 +86,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
         return payu.show_problem(request, error)
     if request.url.path.startswith(("/v1/", "/v2/")):
         return stripe.show_refusal(error)
+    if request.url.path.startswith(("/stripe/pay/", "/stripe/3ds/", "/stripe/receipts/")):
+        return stripe.show_problem(request, error)
     if request.url.path.startswith(f"{request.app.state.store.skin.prefix}/pay/"):
         return pages.show_problem(request, error)
     return api.error_response(error)

@@ -7,10 +7,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from vezne.sandbox import operations, queries, stored_cards
-from vezne.sandbox.api import Answer, look, page, perform
+from vezne.sandbox.api import Answer, card_of, look, page, perform
 from vezne.sandbox.models import shown_card
 from vezne.sandbox.refusals import Refused
-from vezne.sandbox.requests import NewCharge, fingerprint
+from vezne.sandbox.requests import NewCharge, PlayMethod, fingerprint
 from vezne.sandbox.store import Tx
 
 
@@ -50,6 +50,16 @@ async def remove_card(request: Request) -> Response:
     return await look(request, "remove", lambda tx: shown_card(stored_cards.remove(tx, method_id)))
 
 
+async def play_card(request: Request) -> Response:
+    """POST /methods/{id}/play, for tests: later charges go as with this card"""
+    method_id = request.path_params["id"]
+
+    def action(tx: Tx, body: PlayMethod) -> Answer:
+        return Answer(200, shown_card(stored_cards.act_like(tx, method_id, card_of(body.card))))
+
+    return await perform(request, "play", PlayMethod, action)
+
+
 def routes(prefix: str) -> list[Route]:
     """Under `prefix`."""
     return [
@@ -57,4 +67,5 @@ def routes(prefix: str) -> list[Route]:
         Route(f"{prefix}/v1/methods", list_cards, methods=["GET"]),
         Route(f"{prefix}/v1/methods/{{id}}", fetch_card, methods=["GET"]),
         Route(f"{prefix}/v1/methods/{{id}}", remove_card, methods=["DELETE"]),
+        Route(f"{prefix}/v1/methods/{{id}}/play", play_card, methods=["POST"]),
     ]

@@ -178,6 +178,8 @@ class StoredCard:
     card_brand: str
     card_last4: str
     expires_year: int
+    acts_like: str
+    """The last four digits of the test card whose ways it has when it is charged: its own, until a test says otherwise."""
     created_at: str
     removed_at: str | None = None
 

@@ -103,7 +103,7 @@ def charge(tx: Tx, asked: NewCharge, fingerprint: str) -> tuple[Payment, bool]:
     queries.insert_payment(tx, payment)
     queries.insert_request(tx, payment.id, fingerprint)
     queries.insert_timer(tx, tx.settings.payment_lasts, "expire_payment", payment.id)
-    return keep(tx, payment.pay(CARD_ENDING[stored.card_last4])), True
+    return keep(tx, payment.pay(CARD_ENDING[stored.acts_like])), True
 
 
 def capture(tx: Tx, payment_id: str, amount_minor: int | None) -> Payment:

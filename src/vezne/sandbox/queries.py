@@ -153,6 +153,11 @@ def select_cards(tx: Tx, customer: str, *, limit: int, after: str | None) -> lis
     return [StoredCard(**dict(row)) for row in rows]
 
 
+def update_card(tx: Tx, card_id: str, *, acts_like: str) -> None:
+    """How the card goes when it is charged."""
+    tx.sql.execute("UPDATE stored_cards SET acts_like = ? WHERE id = ?", (acts_like, card_id))
+
+
 def mark_card_removed(tx: Tx, card_id: str) -> None:
     """The card is kept no more."""
     tx.sql.execute("UPDATE stored_cards SET removed_at = ? WHERE id = ? AND removed_at IS NULL", (tx.stamp, card_id))

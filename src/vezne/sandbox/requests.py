@@ -84,6 +84,12 @@ class Capture(Body):
     amount_minor: AmountMinor | None = None
 
 
+class PlayMethod(Body):
+    """The test card whose ways a stored card is to have."""
+
+    card: Annotated[str, Field(pattern=r"^[0-9 -]{12,30}$")]
+
+
 class NewRefund(Body):
     """How much to give back; all that is left when left out."""
 

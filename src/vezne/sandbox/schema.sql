@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS stored_cards (
     card_brand TEXT NOT NULL,
     card_last4 TEXT NOT NULL CHECK (length(card_last4) = 4),
     expires_year INTEGER NOT NULL,
+    acts_like TEXT NOT NULL CHECK (length(acts_like) = 4),
     created_at TEXT NOT NULL,
     removed_at TEXT
 ) STRICT;

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import TypedDict
 
 from vezne.sandbox import queries
+from vezne.sandbox.cards import Card
 from vezne.sandbox.ids import new_id
 from vezne.sandbox.models import Payment, Status, StoredCard
 from vezne.sandbox.refusals import Refused, no_such
@@ -45,6 +46,7 @@ def store(tx: Tx, payment: Payment) -> Payment:
             card_brand=payment.card_brand or "",
             card_last4=payment.card_last4,
             expires_year=tx.now.year + LASTS_YEARS,
+            acts_like=payment.card_last4,
             created_at=tx.stamp,
         )
         queries.insert_card(tx, kept)
@@ -59,6 +61,12 @@ def chargeable(tx: Tx, method_id: str, customer: str | None) -> StoredCard:
     if card.removed_at is not None:
         raise Refused(409, "method_removed", f"Method {card.id} was removed.", "method")
     return card
+
+
+def act_like(tx: Tx, method_id: str, card: Card) -> StoredCard:
+    """From now on charges of the stored card go as payments with this test card do. Refused with 404 when there is none."""
+    queries.update_card(tx, queries.select_card(tx, method_id).id, acts_like=card.last4)
+    return queries.select_card(tx, method_id)
 
 
 def remove(tx: Tx, method_id: str) -> StoredCard:

@@ -11,10 +11,10 @@ How a resource is added:
   `objects.page(tx, kind, params, url, **facts)` keep, find and list it; `objects.hidden_of` is what the API never shows.
   `objects.PARTS[("invoice", "payments")] = maker` adds what only `expand` shows. Ids expand by themselves.
 - An endpoint is a function of a `calls.Call` (`tx`, `params`, `path`) that returns the object; `calls.get`, `post`, `delete` make
-  its routes, listed in `ROUTES` of its module and there in `routes.py`. Keys, idempotency, `expand`, faults and errors are theirs.
+  its routes, listed in `ROUTES` of its module and there in `routes.py`. Keys, repeats, `expand`, faults and errors are theirs.
 - Parameters are read from `params` by name and type (`text`, `needed`, `choice`, `integer`, `boolean`, `inner`, `rows`, `texts`,
   `metadata`); what nobody read is refused as unknown. `params.ignore(…)` takes one that changes nothing here.
-- Refusals: `errors.missing`, `invalid`, `no_such`, `unexpected` (a state, with its code), `card_error` (402; what was done stays).
+- Refusals: `errors.missing`, `invalid`, `no_such`, `unexpected` (a state, with its code), `card_error` (402; what is done stays).
 - `events.emit(tx, "invoice.paid", thing, previous)` keeps the event and queues its webhooks.
 - Time: `timers.now(tx, timers.clock_of(tx, thing))`, in seconds. A deed is `@timers.deed("renew") def f(tx, subject, at)`;
   `timers.wind_at(tx, at, "renew", id, clock)` lets it happen, in real time when `clock` is None, else when that test clock is
@@ -31,7 +31,8 @@ webhooks are inferred; the machine API under `/stripe/play` is invented.
 
 from vezne.sandbox.stripe.calls import show_refusal
 from vezne.sandbox.stripe.events import NAME, pack
+from vezne.sandbox.stripe.pages import show_problem
 from vezne.sandbox.stripe.routes import ROUTES
 from vezne.sandbox.stripe.timers import happen
 
-__all__ = ["NAME", "ROUTES", "happen", "pack", "show_refusal"]
+__all__ = ["NAME", "ROUTES", "happen", "pack", "show_problem", "show_refusal"]

@@ -5,8 +5,8 @@ from iso4217 import Currency as Iso4217
 from vezne.sandbox.stripe.errors import StripeRefused, invalid, missing
 from vezne.sandbox.stripe.params import Params
 
-_WITHOUT = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
-_THREE = frozenset("bhd jod kwd omr tnd".split())
+_WITHOUT = frozenset(["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"])
+_THREE = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 _ROUND = {"isk": 100, "ugx": 100, **dict.fromkeys(_THREE, 10)}
 """Written with decimals that must be nought."""
 _CURRENCIES = frozenset(currency.code.lower() for currency in Iso4217 if currency.exponent is not None)

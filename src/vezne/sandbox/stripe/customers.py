@@ -2,8 +2,8 @@
 
 from vezne.sandbox.store import Tx
 from vezne.sandbox.stripe import account, events, objects, payment_methods, timers
-from vezne.sandbox.stripe.calls import Call, delete, get, post
 from vezne.sandbox.stripe.addresses import address, email
+from vezne.sandbox.stripe.calls import Call, delete, get, post
 from vezne.sandbox.stripe.errors import no_such
 from vezne.sandbox.stripe.params import Params
 from vezne.sandbox.stripe.search import searched

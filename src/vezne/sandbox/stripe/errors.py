@@ -12,7 +12,7 @@ class StripeRefused(Refused):
     Idempotency-Key gets the same refusal again.
     """
 
-    def __init__(  # noqa: PLR0913 - what an error of Stripe's has
+    def __init__(
         self,
         status: int,
         type_: str,

@@ -17,7 +17,7 @@ from vezne.sandbox.stripe import account, objects, timers
 from vezne.sandbox.stripe.shapes import Object, new
 
 NAME = "stripe"
-_WRONG_SECRET = "whsec_forgedByTheSandboxAndByNobodyElse"  # signs the forged copies, and nothing else
+_WRONG_SECRET = "whsec_forgedByTheSandboxAndNobodyElse"  # noqa: S105 - signs the forged copies, and nothing else
 _CAUSE: ContextVar[tuple[str | None, str | None]] = ContextVar("stripe_cause", default=(None, None))
 """The request that is being answered and its Idempotency-Key; neither when time did it."""
 _CLAIMS = {"payment_failed": "succeeded", "failed": "succeeded", "canceled": "succeeded", "expired": "completed"}

@@ -4,12 +4,12 @@ has asked for is refused by its name, as Stripe refuses it.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias, Union
+from typing import TypeAlias
 from urllib.parse import parse_qsl
 
 from vezne.sandbox.stripe.errors import invalid, missing, unknown
 
-Value: TypeAlias = Union[str, dict[str, "Value"]]
+Value: TypeAlias = str | dict[str, "Value"]
 
 _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _INTEGER = re.compile(r"-?[0-9]{1,15}", re.ASCII)
@@ -114,7 +114,7 @@ class Params:
         return number
 
     def boolean(self, name: str, *, default: bool | None = None) -> bool | None:
-        """true or false."""
+        """True or false."""
         value = self.text(name)
         if value is None:
             return default

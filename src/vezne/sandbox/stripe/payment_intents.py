@@ -1,7 +1,6 @@
 """Payment intents: money that is to be taken, through its states, in each of which only some things can be done."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 from vezne.sandbox.store import Tx
 from vezne.sandbox.stripe import account, charges, disputes, events, objects, payment_methods, timers
@@ -119,6 +118,7 @@ def _ask(tx: Tx, intent: Object, return_url: str | None) -> Object:
     url = f"{account.base_url(tx)}/stripe/3ds/{intent['id']}?secret={intent['client_secret']}"
     action: Object = {"type": "redirect_to_url", "redirect_to_url": {"return_url": return_url, "url": url}}
     moved = change(intent, status="requires_action", next_action=action)
+    objects.put(tx, moved, return_url=return_url)
     return keep(tx, moved, "payment_intent.requires_action")
 
 

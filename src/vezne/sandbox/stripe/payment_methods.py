@@ -21,7 +21,7 @@ def card_of(tx: Tx, method: Object) -> TestCard | None:
     return CARDS.get(str(objects.hidden_of(tx, method["id"]).get("number")))
 
 
-def of_card(  # noqa: PLR0913 - what is known of a card
+def of_card(
     tx: Tx,
     card: TestCard,
     *,

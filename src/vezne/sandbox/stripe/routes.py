@@ -6,7 +6,9 @@ from vezne.sandbox.stripe import (
     customers,
     disputes,
     intents_api,
+    pages,
     payment_methods,
+    play,
     refunds,
     sessions_api,
     setup_intents,
@@ -24,4 +26,6 @@ ROUTES = (
     *disputes.ROUTES,
     *webhooks.ROUTES,
     *clocks.ROUTES,
+    *pages.ROUTES,
+    *play.ROUTES,
 )
