@@ -30,6 +30,14 @@ DOCUMENTED: Final[Mapping[tuple[str, str], str]] = {
     ("GET", "/payments/magicpay/demo/{session_id}"): "/v1/magicpay/demo/{session_id}",
     ("POST", "/payments/magicpay/demo/{session_id}"): "/v1/magicpay/demo/{session_id}",  # the form of its card page
     ("POST", "/payments/magicpay/demo/{session_id}/complete"): "/v1/magicpay/demo/{session_id}/complete",
+    # credits and their packs (CM13)
+    ("GET", "/payment/credits/balance"): "/v1/credits/balance",
+    ("GET", "/payment/credits/history"): "/v1/credits/history",
+    ("POST", "/payment/credits/transfer"): "/v1/credits/transfer",
+    ("POST", "/payment/credits/refund"): "/v1/credits/refund",
+    ("GET", "/payment/credit-packs"): "/v1/credit-packs",
+    ("GET", "/payment/credit-packs/{item_id}"): "/v1/credit-packs/{item_id}",
+    ("POST", "/payment/credit-packs/{item_id}/purchase"): "/v1/credit-packs/{item_id}/purchases",
     # event tickets: payment orders (ET12)
     ("POST", "/api/payments/orders"): "/v1/ticket-orders",
     ("GET", "/api/payments/orders/{order_id}"): "/v1/ticket-orders/{order_id}",

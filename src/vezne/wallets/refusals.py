@@ -71,6 +71,10 @@ class TransferToOtherCustomer(Invalid):
     """{kind} cannot pass from one customer to another."""
 
 
+class DestinationUnclear(Invalid):
+    """Name the wallet that receives, by its id or by its label."""
+
+
 class KindKeepsNoLots(Invalid):
     """A wallet of kind {kind} keeps no lots: a credit to it has no type, origin or expiry."""
 

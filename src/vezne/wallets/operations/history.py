@@ -40,7 +40,7 @@ async def history(
     )
     page = lines[:limit]
     found = [transaction_of(line.entry, line.line, wallet) for line in page]
-    return await _with_refunds(tx, found), page[-1].line.sequence if len(lines) > limit else None
+    return await with_refunds(tx, found), page[-1].line.sequence if len(lines) > limit else None
 
 
 async def transaction(tx: Tx, wallet: Wallet, transaction_id: UUID) -> WalletTransaction:
@@ -52,7 +52,7 @@ async def transaction(tx: Tx, wallet: Wallet, transaction_id: UUID) -> WalletTra
         raise missing from None
     for line in record.lines:
         if line.account == wallet.account:
-            (found,) = await _with_refunds(tx, [transaction_of(record, line, wallet)])
+            (found,) = await with_refunds(tx, [transaction_of(record, line, wallet)])
             return found
     raise missing
 
@@ -79,7 +79,8 @@ def transaction_of(record: EntryRecord, line: Line, wallet: Wallet) -> WalletTra
     )
 
 
-async def _with_refunds(tx: Tx, found: list[WalletTransaction]) -> list[WalletTransaction]:
+async def with_refunds(tx: Tx, found: list[WalletTransaction]) -> list[WalletTransaction]:
+    """The same, with what has been given back of debits and taken back of credits since."""
     debits = [each.id for each in found if each.type == "debit"]
     refunded = dict(await queries.select_refunded(tx, debits)) if debits else {}
     grants = [each.id for each in found if each.kind == "credit"]

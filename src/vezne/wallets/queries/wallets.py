@@ -96,6 +96,12 @@ async def select_wallets_by_key(tx: Tx, keys: Sequence[WalletKey]) -> dict[Walle
     return {WalletKey(row["customer_id"], row["kind"], row["currency"], row["label"]): _wallet(row) for row in rows}
 
 
+async def select_wallets_of_customer(tx: Tx, customer_id: UUID, kind: str, currency: str) -> list[Wallet]:
+    """A customer's wallets of one kind and currency, by label."""
+    sql = _SELECT + "AND customer_id = $2 AND kind = $3 AND currency = $4 ORDER BY label"
+    return [_wallet(row) for row in await tx.fetch(sql, tx.tenant_id, customer_id, kind, currency)]
+
+
 async def select_page(
     tx: Tx,
     *,
