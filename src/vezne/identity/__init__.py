@@ -11,6 +11,7 @@ from vezne.identity.models import (
     KeyMissing,
     KeyText,
     KeyUnknown,
+    Reader,
     RealMoneyInTest,
     SlugMalformed,
     SlugTaken,
@@ -41,7 +42,14 @@ from vezne.identity.models_staff import (
 from vezne.identity.operations.auditing import audit
 from vezne.identity.operations.authenticating import Authenticator
 from vezne.identity.operations.customer_tokens import acting_for, give_token, seen_by
-from vezne.identity.operations.customers import create_customer, customer, customers, customers_by_id, customers_by_reference
+from vezne.identity.operations.customers import (
+    create_customer,
+    customer,
+    customers,
+    customers_by_id,
+    customers_by_reference,
+    readers,
+)
 from vezne.identity.operations.keys import create_key, key_of, list_keys, revoke_key, rotate_key
 from vezne.identity.operations.payees import change_payee, create_payee, own_payee, payee, payee_iban, payees
 from vezne.identity.operations.second_factor import change_password, confirm, propose, prove, remove
@@ -118,6 +126,7 @@ __all__ = [
     "PayeeUnknown",
     "PayeesForPlatformOnly",
     "Proposal",
+    "Reader",
     "RealMoneyInTest",
     "SessionOver",
     "SignInRefused",
@@ -169,6 +178,7 @@ __all__ = [
     "payees",
     "propose",
     "prove",
+    "readers",
     "remove",
     "revoke_key",
     "rotate_key",

@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from vezne.identity.permissions import ALL, PUBLISHABLE
 from vezne.kernel.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
+from vezne.kernel.mail import Body, Letter, sender_named
 from vezne.kernel.money import MAX_MINOR, Currency
 
 KeyKind = Literal["secret", "publishable", "restricted"]
@@ -205,6 +206,13 @@ class TenantSettings(BaseModel):
             raise ValueError(message)
         return name
 
+    @field_validator("mail_from")
+    @classmethod
+    def _one_address(cls, sender: str) -> str:
+        if sender:
+            sender_named(sender)
+        return sender
+
     @property
     def zone(self) -> ZoneInfo:
         """The tenant's time zone."""
@@ -299,6 +307,41 @@ class Customer:
     locale: str | None
     metadata: Mapping[str, str]
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A customer who can be written to: at which address, in which language, and by whom."""
+
+    customer: Customer
+    email: str
+    tenant: Tenant
+
+    @property
+    def language(self) -> str:
+        """The customer's own, else the tenant's."""
+        return self.customer.locale or self.tenant.settings.locale
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Where the dates of a letter are."""
+        return self.tenant.settings.zone
+
+    def letter(self, body: Body, *, subject: str, purpose: str, about: str, dedupe: str) -> Letter:
+        """A letter to this customer from the tenant. `about`: the public id; `dedupe`: of those with the same, one is sent."""
+        return Letter(
+            to=self.email,
+            to_name=self.customer.name or "",
+            sender=self.tenant.settings.mail_from,
+            sender_name=self.tenant.name,
+            subject=subject,
+            html=body.html,
+            text=body.text,
+            language=self.language,
+            purpose=purpose,
+            about=about,
+            dedupe=dedupe,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ PERMISSIONS = {
     "rewards.write": "reward customers with coins, adjust and redeem them",
     "rewards.manage": "change coin rules and the voucher catalogue",
     "mail.read": "see the mail that was sent",
+    "mail.write": "send a letter again",
     "tokens.write": "give a customer's browser or app a short token of its own",
     "staff.manage": "invite staff, change their roles, end their sessions",
     "customers.read": "see customers",
@@ -74,6 +75,7 @@ ROLES = {
         "reservations.write",
         "memberships.write",
         "rewards.write",
+        "mail.write",
     },
     "viewer": _READ - {"audit.read"},
     "partner": frozenset(

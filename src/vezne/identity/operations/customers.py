@@ -7,7 +7,8 @@ from uuid import UUID
 
 from vezne.identity import queries
 from vezne.identity.events import CustomerChanged, CustomerCreated
-from vezne.identity.models import Customer, CustomerNotFound
+from vezne.identity.models import Customer, CustomerNotFound, Reader
+from vezne.identity.operations.tenants import tenant_of
 from vezne.kernel.db import Tx
 from vezne.kernel.ids import new_id, public_id
 
@@ -77,6 +78,13 @@ async def change_customer(tx: Tx, customer_id: UUID, changes: Mapping[str, Any])
         await queries.update_customer(tx, after)
         await tx.publish(CustomerChanged(customer_id=customer_id, changed=changed))
     return after
+
+
+async def readers(tx: Tx, customer_ids: Sequence[UUID]) -> dict[UUID, Reader]:
+    """Those of these customers who have an e-mail address."""
+    tenant = await tenant_of(tx)
+    known = await customers_by_id(tx, customer_ids)
+    return {person.id: Reader(person, person.email, tenant) for person in known.values() if person.email}
 
 
 def _known(found: Customer | None, customer_id: UUID) -> Customer:

@@ -1,0 +1,3 @@
+"""Fixtures of the tests of mail."""
+
+pytest_plugins = ["mail_fixtures"]
