@@ -4,7 +4,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
-from vezne import bookings, catalog, checkout, identity, ledger, orders, payments, promos, settlements, wallets, widget
+from vezne import (
+    bookings,
+    catalog,
+    checkout,
+    identity,
+    ledger,
+    memberships,
+    orders,
+    payments,
+    promos,
+    settlements,
+    wallets,
+    widget,
+)
 from vezne.kernel.audit import Finding
 from vezne.kernel.db import Database, Tx
 from vezne.kernel.principal import Principal
@@ -19,6 +32,7 @@ AUDITS: tuple[Audit, ...] = (
     payments.audit,
     bookings.audit,
     settlements.audit,
+    memberships.audit,
     promos.audit,
     orders.audit,
     checkout.audit,

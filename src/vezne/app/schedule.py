@@ -85,6 +85,36 @@ SCHEDULE = (
                           AND units.occupied_until <= coalesce(clocks.held_at, $1))""",
     ),
     Scheduled(
+        job="orders.renew_due",
+        cron="* * * * * */15",
+        due="""EXISTS (SELECT FROM memberships WHERE memberships.tenant_id = tenants.tenant_id
+                       AND memberships.renews_at <= coalesce(clocks.held_at, $1))""",
+    ),
+    Scheduled(
+        job="orders.retry_due",
+        cron="* * * * * */15",
+        due="""EXISTS (SELECT FROM membership_periods WHERE membership_periods.tenant_id = tenants.tenant_id
+                       AND membership_periods.next_try_at <= coalesce(clocks.held_at, $1))""",
+    ),
+    Scheduled(
+        job="rewards.activate_due",
+        cron="* * * * * */15",
+        due="""EXISTS (SELECT FROM rewards WHERE rewards.tenant_id = tenants.tenant_id AND rewards.status = 'pending'
+                       AND rewards.due_at <= coalesce(clocks.held_at, $1))""",
+    ),
+    Scheduled(
+        job="memberships.watch",
+        cron="* * * * *",
+        due="""EXISTS (SELECT FROM memberships WHERE memberships.tenant_id = tenants.tenant_id
+                       AND memberships.paused_until <= coalesce(clocks.held_at, $1) AND memberships.status = 'paused')
+               OR EXISTS (SELECT FROM memberships WHERE memberships.tenant_id = tenants.tenant_id
+                          AND memberships.trial_notice_at <= coalesce(clocks.held_at, $1))
+               OR EXISTS (SELECT FROM memberships WHERE memberships.tenant_id = tenants.tenant_id
+                          AND memberships.status = 'incomplete' AND memberships.billing = 'provider'
+                          AND memberships.subscription_id IS NULL
+                          AND memberships.created_at <= coalesce(clocks.held_at, $1) - interval '1 day')""",
+    ),
+    Scheduled(
         job="ledger.seal",
         cron="* * * * *",
         due="""$1::timestamptz IS NOT NULL AND EXISTS (

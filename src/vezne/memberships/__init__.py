@@ -43,8 +43,13 @@ from vezne.memberships.models import (
     Status,
     price_in,
 )
+from vezne.memberships.operations.asking import preview_at_provider, subscribe, terms_of
+from vezne.memberships.operations.auditing import audit
+from vezne.memberships.operations.changing import Change, change_later, due_now, open_change, preview_change
 from vezne.memberships.operations.failing import on_method_saved, period_failed
+from vezne.memberships.operations.following import on_invoice_failed, on_subscription_moved, period_of_invoice
 from vezne.memberships.operations.leaving import abandon, cancel, undo_cancel
+from vezne.memberships.operations.pausing import pause, resume, resume_due
 from vezne.memberships.operations.paying import period_paid, periods_paid
 from vezne.memberships.operations.plans import (
     archive_plan,
@@ -70,13 +75,18 @@ from vezne.memberships.operations.reading import (
 )
 from vezne.memberships.operations.refunding import period_given_again, period_refunded
 from vezne.memberships.operations.renewing import due, open_period, open_periods, periods_to_retry
-from vezne.memberships.operations.starting import start, trial_of
+from vezne.memberships.operations.starting import refuse_subscribed, start, trial_of
+from vezne.memberships.operations.watching import notice_trials
+from vezne.memberships.proration import Proration
 from vezne.memberships.refusals import (
     AlreadySubscribed,
+    ChangeCostsLess,
     MembershipNotReady,
     MembershipOver,
     MembershipUnknown,
     NoMembership,
+    OtherFamily,
+    PauseEndsBeforeItBegins,
     PeriodOver,
     PeriodPaidOtherwise,
     PeriodRefundTooLarge,
@@ -85,6 +95,9 @@ from vezne.memberships.refusals import (
     PlanMalformed,
     PlanNotOffered,
     PlanUnknown,
+    ProviderPausesAtOnce,
+    RenewalUnderWay,
+    SamePlan,
 )
 
 __all__ = [
@@ -93,6 +106,8 @@ __all__ = [
     "SAID_REASONS",
     "AlreadySubscribed",
     "Billing",
+    "Change",
+    "ChangeCostsLess",
     "Departure",
     "FailureClass",
     "Interval",
@@ -115,6 +130,8 @@ __all__ = [
     "MembershipUnknown",
     "NewPlan",
     "NoMembership",
+    "OtherFamily",
+    "PauseEndsBeforeItBegins",
     "Period",
     "PeriodFailed",
     "PeriodOpened",
@@ -135,11 +152,17 @@ __all__ = [
     "PlanPrice",
     "PlanPriced",
     "PlanUnknown",
+    "Proration",
+    "ProviderPausesAtOnce",
+    "RenewalUnderWay",
     "Rollover",
+    "SamePlan",
     "Status",
     "abandon",
     "archive_plan",
+    "audit",
     "cancel",
+    "change_later",
     "change_plan",
     "class_of",
     "create_plan",
@@ -147,17 +170,24 @@ __all__ = [
     "days_later",
     "departures_of",
     "due",
+    "due_now",
     "membership",
     "memberships_by_id",
     "memberships_page",
+    "notice_trials",
+    "on_invoice_failed",
     "on_method_saved",
+    "on_subscription_moved",
+    "open_change",
     "open_period",
     "open_period_of",
     "open_periods",
+    "pause",
     "period",
     "period_end",
     "period_failed",
     "period_given_again",
+    "period_of_invoice",
     "period_paid",
     "period_refunded",
     "periods_page",
@@ -166,11 +196,18 @@ __all__ = [
     "plan",
     "plans",
     "plans_by_id",
+    "preview_at_provider",
+    "preview_change",
     "price_history",
     "price_in",
     "reasons_of_leaving",
+    "refuse_subscribed",
+    "resume",
+    "resume_due",
     "set_price",
     "start",
+    "subscribe",
+    "terms_of",
     "trial_of",
     "undo_cancel",
     "withdraw_price",

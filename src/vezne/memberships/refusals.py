@@ -71,21 +71,13 @@ class ChangeCostsLess(Conflict):
     """Plan {plan_id} costs {less_minor} {currency} (minor units) less than what is left of the period; change at its end."""
 
 
-class ChangeAtProvider(Conflict):
-    """Membership {membership_id} is billed by {provider}, which changes its plan at once."""
-
-
 class PauseEndsBeforeItBegins(Invalid):
     """A pause ends after it begins, at most {days} days later."""
 
 
-class TrialNotHadTwice(Conflict):
-    """Customer {customer_id} has had a trial of the family {family}."""
+class RenewalUnderWay(Conflict):
+    """The running period of membership {membership_id} is not paid yet; that comes first."""
 
 
-class BillingUnavailable(Invalid):
-    """The provider {provider} does not bill by itself; billing is vezne's."""
-
-
-class InvoiceOfOtherMembership(Conflict):
-    """The invoice names {purpose}, which is no membership."""
+class ProviderPausesAtOnce(Invalid):
+    """Membership {membership_id} is billed by {provider}, which pauses at once and not at a period's end."""

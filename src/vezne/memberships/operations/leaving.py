@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from vezne.kernel.db import Tx
@@ -14,7 +15,8 @@ from vezne.memberships.queries import periods as period_queries
 from vezne.memberships.refusals import MembershipUnknown
 
 TELL_PROVIDER = "memberships.tell_provider"
-"""The job that brings a subscription at its provider to where the membership is."""
+"""The job that tells a provider what became of a membership it bills."""
+Command = Literal["cancel", "cancel_later", "keep", "pause", "resume", "change"]
 
 
 async def cancel(
@@ -57,7 +59,7 @@ async def undo_cancel(tx: Tx, membership_id: UUID) -> Membership:
     after = replace(membership, cancel_at_period_end=False, cancel_reason=None)
     await queries.update_memberships(tx, [after])
     await tx.publish(events.MembershipKept(membership_id=after.id, customer_id=after.customer_id))
-    await tell_provider(tx, after)
+    await tell_provider(tx, after, "keep")
     return after
 
 
@@ -78,8 +80,8 @@ async def abandon(tx: Tx, period_id: UUID) -> None:
         await finish(tx, membership, tx.now)
 
 
-async def end_now(tx: Tx, membership: Membership, reason: LeavingReason) -> Membership:
-    """End a held membership at once."""
+async def end_now(tx: Tx, membership: Membership, reason: LeavingReason, *, tell: bool = True) -> Membership:
+    """End a held membership at once, and have its provider know unless it was the provider who told us."""
     waiting = await period_queries.select_open(tx, [membership.id])
     await period_queries.update_periods(tx, [voided(period) for period in waiting])
     after = replace(
@@ -95,7 +97,8 @@ async def end_now(tx: Tx, membership: Membership, reason: LeavingReason) -> Memb
     )
     await queries.update_memberships(tx, [after])
     await tx.publish(ended_news(after))
-    await tell_provider(tx, after)
+    if tell:
+        await tell_provider(tx, after, "cancel")
     return after
 
 
@@ -119,11 +122,11 @@ async def lock(tx: Tx, membership_id: UUID) -> Membership:
     return found[membership_id]
 
 
-async def tell_provider(tx: Tx, membership: Membership) -> None:
-    """Leave the job that tells the provider, where it is the provider that bills."""
+async def tell_provider(tx: Tx, membership: Membership, command: Command) -> None:
+    """Leave the job that tells the provider, where it is the provider that bills. What it answers comes as its own news."""
     if membership.billing == "provider" and membership.subscription_id is not None:
         shown = public_id("mbs", membership.id)
-        await tx.enqueue(TELL_PROVIDER, {"membership_id": shown}, dedupe=shown)
+        await tx.enqueue(TELL_PROVIDER, {"membership_id": shown, "command": command}, dedupe=f"{shown}/{command}")
 
 
 async def _end_later(tx: Tx, membership: Membership, reason: LeavingReason) -> Membership:
@@ -135,5 +138,5 @@ async def _end_later(tx: Tx, membership: Membership, reason: LeavingReason) -> M
                 membership_id=after.id, customer_id=after.customer_id, ends_at=after.period_end, reason=reason
             )
         )
-        await tell_provider(tx, after)
+        await tell_provider(tx, after, "cancel_later")
     return after

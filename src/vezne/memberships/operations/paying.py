@@ -13,7 +13,7 @@ from vezne.kernel.events import Event
 from vezne.kernel.ids import public_id
 from vezne.memberships import events
 from vezne.memberships.calendar import days_later, period_end
-from vezne.memberships.models import Membership, Period, Plan
+from vezne.memberships.models import Membership, Period, Plan, Status
 from vezne.memberships.operations import granting, plans
 from vezne.memberships.operations.granting import Due
 from vezne.memberships.queries import memberships as queries
@@ -72,17 +72,16 @@ async def lock_with_periods(tx: Tx, period_ids: Sequence[UUID]) -> tuple[dict[UU
 
 async def _settle(tx: Tx, paid: Sequence[Period], memberships: Mapping[UUID, Membership]) -> dict[UUID, Refusal]:
     zone = (await identity.settings_of(tx)).zone
-    known = await plans.plans_by_id(
-        tx, [*[period.plan_id for period in paid], *[memberships[period.membership_id].plan_id for period in paid]]
-    )
+    olds = await _plans_before(tx, paid, memberships)
+    known = await plans.plans_by_id(tx, [*olds.values(), *(period.plan_id for period in paid)])
     due: list[Due] = []
     for period in paid:
         before = memberships[period.membership_id]
         period_now = replace(period, status="paid", paid_at=tx.now, next_try_at=None)
         if period.reason == "first" and before.billing == "vezne":
             period_now = _begun(period_now, known[period.plan_id], tx.now, zone)
-        after = _running(before, period_now, known[before.plan_id], known[period.plan_id], tx.now, zone)
-        due.append(Due(period_now, before, after, known[before.plan_id], known[period.plan_id]))
+        old, plan = known[olds[before.id]], known[period.plan_id]
+        due.append(Due(period_now, before, _running(before, period_now, old, plan, tx.now, zone), old, plan))
     granted = await granting.grant(tx, due)
     refused = {period_id: got.refusal for period_id, got in granted.items() if got.refusal is not None}
     given = [each for each in due if each.period.id not in refused]
@@ -98,6 +97,14 @@ async def _settle(tx: Tx, paid: Sequence[Period], memberships: Mapping[UUID, Mem
     return refused
 
 
+async def _plans_before(tx: Tx, paid: Sequence[Period], memberships: Mapping[UUID, Membership]) -> dict[UUID, UUID]:
+    """The plan of each membership's running period: where the plan changes, what the change comes from."""
+    changing = [memberships[period.membership_id] for period in paid if period.reason == "change"]
+    running = await period_queries.select_periods(tx, [each.period_id for each in changing]) if changing else {}
+    before = {period.membership_id: memberships[period.membership_id].plan_id for period in paid}
+    return before | {each.id: running[each.period_id].plan_id for each in changing}
+
+
 def _begun(period: Period, plan: Plan, now: datetime, zone: ZoneInfo) -> Period:
     """A first period from the moment it is paid on, as long as it was asked for."""
     if period.is_trial:
@@ -107,13 +114,16 @@ def _begun(period: Period, plan: Plan, now: datetime, zone: ZoneInfo) -> Period:
 
 
 def _running(before: Membership, period: Period, old: Plan, plan: Plan, now: datetime, zone: ZoneInfo) -> Membership:
-    """The membership once this period of it is paid."""
+    """The membership once this period of it is paid; one that is over stays so, whatever a provider still collects."""
+    if before.is_over:
+        return before
     vezne = before.billing == "vezne"
     later = before.paid_until is None or before.paid_until < period.ends_at or period.reason == "change"
     paid_until = period.ends_at if later else before.paid_until
+    status: Status = "trialing" if period.is_trial else "active"
     after = replace(
         before,
-        status="trialing" if period.is_trial else "active",
+        status=status if vezne or before.status == "incomplete" else before.status,  # a provider tells where it stands
         plan_id=period.plan_id,
         price_minor=period.price_minor,
         paid_until=paid_until,
@@ -181,6 +191,8 @@ def _news(due: Due) -> list[Event]:
         return [events.MembershipStarted(**who, trial=period.is_trial, period_end=period.ends_at)]
     if period.reason == "change":
         return [events.MembershipChanged(**who, period_end=period.ends_at)]
+    if period.reason == "resume" and not period.cycle:
+        return []  # what a pause had left
     return [
         events.MembershipRenewed(
             **who, number=period.number, amount_minor=period.amount_minor, currency=period.currency, period_end=period.ends_at

@@ -37,6 +37,8 @@ async def period_refunded(tx: Tx, period_id: UUID, amount_minor: int, *, cause: 
             amount_minor=amount_minor,
         )
     wanted = _credits_of(period, after) - _credits_of(period, period.refunded_minor)
+    if not period.amount_minor:
+        wanted = period.credits_granted - period.credits_taken  # what was free goes back whole
     taken = 0
     if wanted and period.grant_id is not None:
         about = wallets.Reference("membership_period", public_id("mpd", period_id))

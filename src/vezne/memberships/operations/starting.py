@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from vezne import identity
-from vezne.kernel.db import Tx
+from vezne.kernel.db import Busy, Tx
 from vezne.kernel.ids import new_id, public_id
 from vezne.memberships.calendar import days_later, period_end
 from vezne.memberships.events import MembershipCreated, PeriodOpened
@@ -44,10 +44,22 @@ async def start(
     )
     membership = _membership(tx, customer_id, plan, period, billing, provider)
     if not await queries.insert_membership(tx, membership):
-        await _refuse(tx, customer_id, plan.family)
+        await refuse_subscribed(tx, customer_id, plan.family)
+        raise Busy(retry_after=1)  # the one that was in the way ended meanwhile
     await period_queries.insert_periods(tx, [period])
     await tx.publish(MembershipCreated(membership_id=membership.id, customer_id=customer_id, plan_id=plan_id), opened(period))
     return membership, period
+
+
+async def refuse_subscribed(tx: Tx, customer_id: UUID, family: str) -> None:
+    """Raise AlreadySubscribed when the customer has a live membership of the family."""
+    for live in await queries.select_live(tx, customer_id, family):
+        raise AlreadySubscribed(
+            customer_id=public_id("cus", customer_id),
+            family=family,
+            membership_id=public_id("mbs", live.id),
+            status=live.status,
+        )
 
 
 async def trial_of(tx: Tx, customer_id: UUID, plan: Plan, asked: int | None = None) -> int:
@@ -154,14 +166,4 @@ def _membership(tx: Tx, customer_id: UUID, plan: Plan, first: Period, billing: B
         created_at=tx.now,
         started_at=None,
         ended_at=None,
-    )
-
-
-async def _refuse(tx: Tx, customer_id: UUID, family: str) -> None:
-    live = await queries.select_live(tx, customer_id, family)
-    raise AlreadySubscribed(
-        customer_id=public_id("cus", customer_id),
-        family=family,
-        membership_id=public_id("mbs", live[0].id) if live else "another",
-        status=live[0].status if live else "live",
     )

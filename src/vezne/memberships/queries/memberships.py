@@ -157,10 +157,11 @@ async def lock_trials_ending(tx: Tx, limit: int) -> list[Membership]:
 
 
 async def lock_never_subscribed(tx: Tx, life: timedelta, limit: int) -> list[Membership]:
-    """Memberships that a provider was to bill and that nobody has subscribed to for `life`, held."""
+    """Memberships that a provider was to bill and was never asked to, made longer than `life` ago, held."""
     rows = await tx.fetch(
         """SELECT * FROM memberships
-           WHERE tenant_id = $1 AND status = 'incomplete' AND billing = 'provider' AND created_at <= $2
+           WHERE tenant_id = $1 AND status = 'incomplete' AND billing = 'provider' AND subscription_id IS NULL
+             AND created_at <= $2
            ORDER BY created_at, id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED""",
         tx.tenant_id,
         tx.now - life,

@@ -10,10 +10,13 @@ from vezne.orders.lines.base import Details, LineKind, Priced
 from vezne.orders.lines.booking import Booking, BookingDetails
 from vezne.orders.lines.course import Course, CourseDetails
 from vezne.orders.lines.credit_pack import CreditPack, CreditPackDetails
+from vezne.orders.lines.membership import Membership, MembershipDetails
 from vezne.orders.lines.top_up import TopUp, TopUpDetails
 
-LINES: Mapping[str, LineKind[Any]] = MappingProxyType({kind.name: kind for kind in (TopUp(), Booking(), Course(), CreditPack())})
-AskedLine = Annotated[TopUpDetails | BookingDetails | CreditPackDetails, Field(discriminator="kind")]
+LINES: Mapping[str, LineKind[Any]] = MappingProxyType(
+    {kind.name: kind for kind in (TopUp(), Booking(), Course(), CreditPack(), Membership())}
+)
+AskedLine = Annotated[TopUpDetails | BookingDetails | CreditPackDetails | MembershipDetails, Field(discriminator="kind")]
 
 __all__ = [
     "LINES",
@@ -23,6 +26,7 @@ __all__ = [
     "CreditPackDetails",
     "Details",
     "LineKind",
+    "MembershipDetails",
     "Priced",
     "TopUpDetails",
 ]
