@@ -317,7 +317,7 @@ GRANT SELECT, INSERT ON coin_customers, reward_rules, reward_rule_versions, coin
 GRANT UPDATE (owed_minor) ON coin_customers TO vezne_service;
 GRANT UPDATE (latest) ON reward_rules TO vezne_service;
 GRANT UPDATE (given_minor, limit_minor) ON reward_sums TO vezne_service;
-GRANT UPDATE (status, set_off_minor, clawed_minor, transaction_id, due_at, granted_at) ON rewards TO vezne_service;
+GRANT UPDATE (status, amount_minor, set_off_minor, clawed_minor, transaction_id, due_at, granted_at) ON rewards TO vezne_service;
 GRANT UPDATE (length, best, last_on) ON streaks TO vezne_service;
 GRANT UPDATE (name, description, price_minor, stocked, redeemed, per_customer, starts_at, ends_at, active, metadata)
     ON vouchers TO vezne_service;

@@ -4,12 +4,18 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from vezne import ledger
+from vezne.app import rewarding
 from vezne.bookings import jobs as bookings_jobs
 from vezne.kernel.db import Database
 from vezne.kernel.jobs import Job, JobCall
+from vezne.kernel.mail.jobs import send_with
+from vezne.kernel.mail.postman import Postman
 from vezne.kernel.settings import Settings
+from vezne.memberships.jobs import jobs_on as memberships_jobs_on
+from vezne.orders import jobs as orders_jobs
 from vezne.payments import Gateways
 from vezne.payments.jobs import jobs_on
+from vezne.rewards import jobs as rewards_jobs
 from vezne.settlements import jobs as settlements_jobs
 from vezne.wallets import jobs as wallets_jobs
 
@@ -22,8 +28,15 @@ async def open_jobs(settings: Settings, db: Database) -> AsyncIterator[Mapping[s
     try:
         yield {
             **jobs_on(gateways),
+            **memberships_jobs_on(gateways),
             "bookings.expire_due": bookings_jobs.expire_due,
             "ledger.seal": _seal_with(settings),
+            "mail.send": send_with(Postman.from_settings(settings)),
+            "orders.renew_due": orders_jobs.renew_due,
+            "orders.retry_due": orders_jobs.retry_due,
+            "rewards.activate_due": rewards_jobs.activate_due,
+            rewarding.REWARD: rewarding.reward_purchase,
+            rewarding.TAKE_BACK: rewarding.take_back,
             "settlements.release_due": settlements_jobs.release_due,
             "wallets.expire_holds": wallets_jobs.expire_holds,
             "wallets.expire_lots": wallets_jobs.expire_lots,

@@ -1,6 +1,7 @@
 """What follows from what: `now` in the same transaction, `later` as a job that commits with it."""
 
-from vezne import orders, payments
+from vezne import memberships, orders, payments
+from vezne.app import rewarding
 from vezne.kernel.events import Reactions
 
 REACTIONS = Reactions(
@@ -8,13 +9,20 @@ REACTIONS = Reactions(
         payments.AttemptStarted: [orders.on_attempt_started],
         payments.PaymentSucceeded: [orders.on_payment_succeeded],
         payments.PaymentSucceededLate: [orders.on_payment_succeeded],
-        payments.PaymentFailed: [orders.on_payment_failed],
+        payments.PaymentFailed: [orders.on_charge_declined, orders.on_payment_failed],
         payments.PaymentCancelled: [orders.on_payment_cancelled],
         payments.PaymentExpired: [orders.on_payment_expired],
         payments.PaymentFlagged: [orders.on_payment_flagged],
         payments.RefundRequested: [orders.on_refund_requested],
         payments.RefundSucceeded: [orders.on_refund_succeeded],
         payments.RefundFailed: [orders.on_refund_failed],
+        payments.MethodSaved: [memberships.on_method_saved],
+        payments.SubscriptionMoved: [memberships.on_subscription_moved],
+        payments.InvoiceFailed: [memberships.on_invoice_failed],
+        payments.InvoicePaid: [orders.on_invoice_paid],
+        orders.OrderFulfilled: [rewarding.on_order_fulfilled],
+        orders.OrderRefundMade: [rewarding.on_order_refunded],
+        orders.OrderRefunded: [rewarding.on_order_refunded],
     },
     later={},
 )

@@ -9,6 +9,7 @@ from vezne.rewards.events import (
     RewardCapped,
     RewardClawedBack,
     RewardGranted,
+    RewardLowered,
     RewardPending,
     RewardPostponed,
     RewardRevoked,
@@ -24,10 +25,13 @@ from vezne.rewards.events import (
 )
 from vezne.rewards.models.rewards import Asked, ClawBack, CoinMove, Given, Purchase, Reward
 from vezne.rewards.models.rules import Bonus, Budget, Rate, Rule, RuleTerms, Tier
+from vezne.rewards.operations.activating import activate_due
+from vezne.rewards.operations.clawing_back import claw_back, has_rewards, lower_purchase, take_back
 from vezne.rewards.operations.moving import adjust, redeem
 from vezne.rewards.operations.reading import Coins, coins_of, reward, rewards_page
 from vezne.rewards.operations.rewarding import reward_completion, reward_purchase, reward_referral
 from vezne.rewards.operations.rules import change_rule, create_rule, rule_for, set_budget
+from vezne.rewards.operations.streaks import record
 
 __all__ = [
     "Asked",
@@ -44,6 +48,7 @@ __all__ = [
     "RewardCapped",
     "RewardClawedBack",
     "RewardGranted",
+    "RewardLowered",
     "RewardPending",
     "RewardPostponed",
     "RewardRevoked",
@@ -59,10 +64,15 @@ __all__ = [
     "VoucherStocked",
     "WalletCoinsAdjusted",
     "WalletCoinsRedeemed",
+    "activate_due",
     "adjust",
     "change_rule",
+    "claw_back",
     "coins_of",
     "create_rule",
+    "has_rewards",
+    "lower_purchase",
+    "record",
     "redeem",
     "reward",
     "reward_completion",
@@ -71,4 +81,5 @@ __all__ = [
     "rewards_page",
     "rule_for",
     "set_budget",
+    "take_back",
 ]

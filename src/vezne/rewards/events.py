@@ -86,6 +86,17 @@ class RewardCapped(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RewardLowered(Event):
+    """Part of what gave a pending reward did not last; so much is left to be granted."""
+
+    reward_id: UUID
+    customer_id: UUID
+    amount_minor: int
+    currency: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RewardRevoked(Event):
     """What gave a pending reward did not last; nothing is granted."""
 

@@ -35,6 +35,10 @@ class RewardEnded(Conflict):
     """Of reward {reward_id}, which is {status}, nothing is left to take back."""
 
 
+class RewardPendingWhole(Conflict):
+    """Reward {reward_id} is pending: it can be revoked as a whole, not in part."""
+
+
 class ClawBackBeyondReward(Conflict):
     """Of reward {reward_id}, {left_minor} can still be taken back, less than {amount_minor}."""
 

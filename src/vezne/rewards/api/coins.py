@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import BackgroundTasks, Path, Query
+from fastapi import BackgroundTasks, Query
 from pydantic import BaseModel, Field
 
 from vezne import wallets
@@ -20,6 +20,7 @@ from vezne.rewards.api.fields import (
     ReferenceId,
     SignedCoins,
     StudentId,
+    StudentPath,
     TransactionId,
     WalletId,
 )
@@ -28,8 +29,6 @@ from vezne.rewards.models.rewards import CoinMove
 from vezne.rewards.operations import moving, reading
 
 api = router("/v1/coins", "Coins")
-
-StudentPath = Annotated[str, Path(max_length=200, description="your own reference of the customer, or the customer's id")]
 
 
 _OUT = (wallets.InsufficientFunds, wallets.WalletMissing)

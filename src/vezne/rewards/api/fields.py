@@ -5,6 +5,7 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
+from fastapi import Path
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, StringConstraints
 
 from vezne.kernel.ids import PublicId
@@ -30,6 +31,7 @@ StudentId = Annotated[
     StringConstraints(min_length=1, max_length=200, pattern=r"\S"),
     Field(description="your own reference of the customer, who is made known when there is none yet"),
 ]
+StudentPath = Annotated[str, Path(max_length=200, description="your own reference of the customer, or the customer's id")]
 ReferenceId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200, pattern=r"\S"),

@@ -1,6 +1,7 @@
 """Rewards over HTTP: for completed courses, referrals, streaks; what became of them, and taking them back."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import BackgroundTasks, Query
@@ -16,7 +17,9 @@ from vezne.rewards.api.fields import (
     Cause,
     Coins,
     CustomerId,
+    Day,
     Description,
+    Reason,
     ReferenceId,
     RewardId,
     RuleId,
@@ -25,8 +28,9 @@ from vezne.rewards.api.fields import (
     Word,
 )
 from vezne.rewards.issued import count_coins
-from vezne.rewards.models.rewards import Given, Reward, RewardStatus, RewardType
-from vezne.rewards.operations import reading, rewarding
+from vezne.rewards.models.rewards import ClawBack, Given, Reward, RewardStatus, RewardType
+from vezne.rewards.models.rules import Every
+from vezne.rewards.operations import clawing_back, reading, rewarding
 
 api = router("/v1/rewards", "Rewards")
 
@@ -84,6 +88,65 @@ class ReferralOut(RewardOut):
     """A referral's reward, and that of whoever came."""
 
     referee_reward: RewardOut | None
+
+
+class ClawBackIn(RequestModel):
+    """What is to be taken back of a reward."""
+
+    amount_minor: Coins | None = Field(None, description="default: all that is left of it")
+    reason: Reason
+    reference_id: ReferenceId | None = Field(None, description="with it: once; the same again answers the first time")
+
+
+class ClawBackOut(BaseModel):
+    """What was taken back of a reward."""
+
+    amount_minor: int
+    taken_minor: int = Field(description="out of the wallet")
+    missing_minor: int = Field(description="had been spent: taken off the customer's next rewards")
+    transaction_id: TransactionId | None
+    reason: str
+    actor: str
+    created_at: datetime
+
+
+class RewardWithClawBacksOut(RewardOut):
+    """A reward with what was taken back of it."""
+
+    claw_backs: list[ClawBackOut]
+
+
+class StreakIn(RequestModel):
+    """A customer did it."""
+
+    student_id: StudentId | None = None
+    customer_id: CustomerId | None = None
+    activity: Word
+    day: Day | None = Field(None, description="default: today; not earlier than the last one recorded")
+
+
+class StreakOut(BaseModel):
+    """How long a customer has been at an activity without a gap."""
+
+    customer_id: CustomerId
+    activity: str
+    every: Every
+    length: int
+    best: int
+    last_on: date = Field(description="the last day, or the Monday of the last week")
+    unbroken: bool = Field(description="whether it can still grow")
+
+
+class RecordedOut(BaseModel):
+    """A day with an activity, as it was recorded first."""
+
+    customer_id: CustomerId
+    activity: str
+    every: Every
+    starts_on: date = Field(description="the day, or the Monday of the week")
+    length: int = Field(description="how long the streak was then")
+    again: bool = Field(description="it was recorded before")
+    reward: RewardOut | None
 
 
 class RewardFilters(PageParams):
@@ -162,10 +225,36 @@ async def list_rewards(tx: TxDep, asked: Annotated[RewardFilters, Query()]) -> P
     return page_of(found, asked, shown, by_id("rwd"))
 
 
+@api.get("/{reward_id}", dependencies=[requires("rewards.read", own="own.read")], responses=refusals(says.RewardUnknown))
+async def get_reward(reward_id: RewardId, tx: TxDep) -> RewardWithClawBacksOut:
+    """A reward, with what was taken back of it."""
+    return _with_claw_backs(*await reading.reward(tx, reward_id))
+
+
+@api.post(
+    "/{reward_id}/claw-backs",
+    status_code=201,
+    dependencies=[requires("rewards.write")],
+    responses=refusals(
+        says.RewardUnknown, says.RewardEnded, says.RewardPendingWhole, says.ClawBackBeyondReward, wallets.WalletMissing
+    ),
+)
+async def post_claw_back(reward_id: RewardId, body: ClawBackIn, tx: TxDep) -> RewardWithClawBacksOut:
+    """Take a reward back, or part of it; a pending one is revoked. What had been spent is taken off the next rewards."""
+    cause = None if body.reference_id is None else f"staff:{body.reference_id}"[:200]
+    await clawing_back.take_back(tx, reward_id, body.amount_minor, reason=body.reason, cause=cause)
+    return _with_claw_backs(*await reading.reward(tx, reward_id))
+
+
 def shown(reward: Reward) -> RewardOut:
     """A reward as the API shows it."""
     facts = {name: getattr(reward, name) for name in RewardOut.model_fields if hasattr(reward, name)}
     return RewardOut(**facts, reference_id=reward.reference, clawed_back_minor=reward.clawed_minor)
+
+
+def _with_claw_backs(reward: Reward, claw_backs: Sequence[ClawBack]) -> RewardWithClawBacksOut:
+    told = [ClawBackOut(**{name: getattr(each, name) for name in ClawBackOut.model_fields}) for each in claw_backs]
+    return RewardWithClawBacksOut(**shown(reward).model_dump(), claw_backs=told)
 
 
 def count_given(after: BackgroundTasks, *given: Given | None) -> None:

@@ -209,6 +209,13 @@ async def mark_postponed(tx: Tx, reward_ids: Sequence[UUID], due_at: datetime) -
     )
 
 
+async def mark_lowered(tx: Tx, reward_id: UUID, amount_minor: int) -> None:
+    """Write that a pending reward, which is locked, will give so much only."""
+    await tx.execute(
+        "UPDATE rewards SET amount_minor = $3 WHERE tenant_id = $1 AND id = $2", tx.tenant_id, reward_id, amount_minor
+    )
+
+
 async def mark_revoked(tx: Tx, reward_id: UUID) -> None:
     """Write that a pending reward, which is locked, will not be granted."""
     await tx.execute("UPDATE rewards SET status = 'revoked' WHERE tenant_id = $1 AND id = $2", tx.tenant_id, reward_id)
