@@ -38,7 +38,7 @@ from vezne.sandbox import SandboxSettings, running
 
 KEY = "sim_sk_test_0123456789"
 SECRET = "whsec_c2FuZGJveC13ZWJob29rLXNlY3JldA=="
-GOOD, DECLINED, DELAYED = "4242424242424242", "4000000000000002", "4000000000000077"
+GOOD, DECLINED, DELAYED, CHALLENGED = "4242424242424242", "4000000000000002", "4000000000000077", "4000002500003155"
 RETURN_URL = "http://127.0.0.1:9/return"
 MINUTE = timedelta(minutes=1)
 
@@ -70,6 +70,11 @@ class Sandbox:
         answer = await self.client.post(f"/simulated/v1/payments/{ref}/play", json={"card": card, "three_ds": three_ds})
         played: dict[str, Any] = answer.raise_for_status().json()
         return played
+
+    async def play_method(self, method_ref: str, card: str) -> None:
+        """Let later charges of a stored card go as payments with this one do."""
+        answer = await self.client.post(f"/simulated/v1/methods/{method_ref}/play", json={"card": card})
+        answer.raise_for_status()
 
     async def arm(self, **faults: object) -> None:
         """These faults and no others."""

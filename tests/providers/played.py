@@ -15,7 +15,17 @@ from desk_fixtures import RETURN_URL, Sandbox
 from vezne.kernel.db import Database
 from vezne.kernel.ids import public_id
 from vezne.kernel.money import Money
-from vezne.payments.providers.base import Capabilities, Provider, ProviderRefund, RefundGrade, RefundRequest, StartRequest
+from vezne.payments.providers.base import (
+    Capabilities,
+    ChargeRequest,
+    Charging,
+    Provider,
+    ProviderRefund,
+    RefundGrade,
+    RefundRequest,
+    SeenMethod,
+    StartRequest,
+)
 
 
 class Played(ABC):
@@ -62,6 +72,40 @@ class Played(ABC):
     @abstractmethod
     async def pay_later(self, request: StartRequest, ref: str) -> None:
         """The customer pays in a way whose outcome is not known at once."""
+
+    async def must_decline(self, method_ref: str) -> str:
+        """Let later charges of a stored method be declined; the failure code that we are to see."""
+        raise NotImplementedError(f"{self.name} keeps no methods")
+
+    async def must_ask(self, method_ref: str) -> None:
+        """Let later charges of a stored method need the customer, who is away."""
+        raise NotImplementedError(f"{self.name} keeps no methods")
+
+    async def stored(self) -> SeenMethod:
+        """A method that was kept of a payment."""
+        request, ref = await self.started(save_method=True, customer_reference=public_id("cus", uuid4()))
+        await self.pay(request, ref)
+        method = (await self.provider.fetch(ref)).method
+        assert method is not None
+        return method
+
+    def charging(self) -> Charging:
+        """The provider, as one that charges stored methods."""
+        assert isinstance(self.provider, Charging)
+        return self.provider
+
+    def charge_of(self, method: SeenMethod, **changes: object) -> ChargeRequest:
+        """Another charge to be asked for."""
+        facts: dict[str, Any] = {
+            "reference": public_id("att", uuid4()),
+            "amount": self.amount,
+            "method_ref": method.method_ref,
+            "customer_ref": method.customer_ref,
+            "webhook_url": "http://127.0.0.1:9/hook",
+            "tenant_id": self.tenant_id,
+            **changes,
+        }
+        return ChargeRequest(**facts)
 
     @property
     def amount(self) -> Money:

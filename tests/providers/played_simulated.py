@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from desk_fixtures import DECLINED, DELAYED, GOOD, KEY, SECRET
+from desk_fixtures import CHALLENGED, DECLINED, DELAYED, GOOD, KEY, SECRET
 from providers.played import Played
 from vezne.kernel.settings import Settings
 from vezne.payments.providers import PROVIDERS
@@ -50,6 +50,15 @@ class Simulated(Played):
     async def pay_later(self, request: StartRequest, ref: str) -> None:  # noqa: ARG002 - as above
         """With the card of delayed success."""
         await self.sandbox.play(ref, DELAYED)
+
+    async def must_decline(self, method_ref: str) -> str:
+        """As a card without money would."""
+        await self.sandbox.play_method(method_ref, "4000000000009995")
+        return "insufficient_funds"
+
+    async def must_ask(self, method_ref: str) -> None:
+        """As a card with 3-D Secure would."""
+        await self.sandbox.play_method(method_ref, CHALLENGED)
 
 
 PLAYED = (Simulated,)

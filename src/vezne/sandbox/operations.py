@@ -103,7 +103,8 @@ def charge(tx: Tx, asked: NewCharge, fingerprint: str) -> tuple[Payment, bool]:
     queries.insert_payment(tx, payment)
     queries.insert_request(tx, payment.id, fingerprint)
     queries.insert_timer(tx, tx.settings.payment_lasts, "expire_payment", payment.id)
-    return keep(tx, payment.pay(CARD_ENDING[stored.acts_like])), True
+    charged = payment.pay(CARD_ENDING[stored.acts_like])
+    return keep(tx, replace(charged, card_brand=stored.card_brand, card_last4=stored.card_last4)), True
 
 
 def capture(tx: Tx, payment_id: str, amount_minor: int | None) -> Payment:
