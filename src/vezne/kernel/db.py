@@ -111,6 +111,8 @@ class Tx:
     """Which of its process's transactions this is: what may be spread over many rows is spread by it."""
     remembered: dict[str, Any] = field(default_factory=dict)
     """What was read once and is asked for again and again; whoever changes it forgets it."""
+    made: set[object] = field(default_factory=set)
+    """What this transaction made that others will know by heart once it stands: until then nobody may, whatever is undone."""
 
     @property
     def tenant_id(self) -> int:

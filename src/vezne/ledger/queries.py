@@ -52,17 +52,16 @@ async def insert_accounts(tx: Tx, specs: Sequence[AccountSpec], stripe: int = 0)
     return {(row["code"], row["currency"]): AccountId(row["number"]) for row in rows}
 
 
-async def select_stripe(tx: Tx, code: str, currency: str, stripe: int) -> tuple[AccountId, bool] | None:
-    """The number of a house account's stripe, and whether it was opened in this very transaction."""
-    row = await tx.fetchrow(
-        """SELECT number, xmin = pg_current_xact_id()::xid AS fresh FROM accounts
-           WHERE tenant_id = $1 AND code = $2 AND currency = $3 AND stripe = $4""",
+async def select_stripe(tx: Tx, code: str, currency: str, stripe: int) -> AccountId | None:
+    """The number of a house account's stripe."""
+    number: AccountId | None = await tx.fetchval(
+        "SELECT number FROM accounts WHERE tenant_id = $1 AND code = $2 AND currency = $3 AND stripe = $4",
         tx.tenant_id,
         code,
         currency,
         stripe,
     )
-    return None if row is None else (AccountId(row["number"]), row["fresh"])
+    return number
 
 
 async def lock_accounts(tx: Tx, accounts: Sequence[AccountId]) -> dict[AccountId, AccountState]:

@@ -31,12 +31,12 @@ async def house_account(tx: Tx, code: str, currency: str) -> AccountId:
         return cached
     found = await queries.select_stripe(tx, code, currency, stripe)
     if found is None:
+        tx.made.add(key)
         opened = await queries.insert_accounts(tx, [AccountSpec(code, currency, floor=None)], stripe)
         return opened[code, currency]
-    number, fresh = found
-    if not fresh:  # one of this very transaction may yet be undone
-        _house[key] = number
-    return number
+    if key not in tx.made:  # one of this very transaction, or of a part of it, may yet be undone
+        _house[key] = found
+    return found
 
 
 async def lock(tx: Tx, accounts: Sequence[AccountId]) -> dict[AccountId, AccountState]:
