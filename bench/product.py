@@ -3,10 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 import asyncpg
 
 from bench.session import Session
+from vezne import identity
+from vezne.app.reactions import REACTIONS
+from vezne.kernel import clock
 from vezne.kernel.db import Database, open_pool
 from vezne.kernel.migrate import migrate
 from vezne.kernel.principal import Principal
@@ -36,6 +40,20 @@ async def gather_statistics(owner_dsn: str) -> None:
         await owner.close()
 
 
+async def open_tenant(product: Product, slug: str, now: datetime) -> Principal:
+    """A test tenant whose clock is held at `now`."""
+    tenant = await identity.create_tenant(product.database, slug=slug, name=slug)
+    principal = Principal.system(tenant.tenant_id, "bench")
+    await move_clock(product, principal, now)
+    return principal
+
+
+async def move_clock(product: Product, principal: Principal, to: datetime) -> None:
+    """Hold a tenant's clock at another time."""
+    async with product.database.transaction(principal) as tx:
+        await clock.hold(tx, to)
+
+
 @asynccontextmanager
 async def open_product(session: Session, *, connections: int = 4) -> AsyncIterator[Product]:
     """A product database made anew; closed, and left to the server's own end, when the bench is done."""
@@ -44,6 +62,6 @@ async def open_product(session: Session, *, connections: int = 4) -> AsyncIterat
     await migrate(dsn)
     pool = await open_pool(dsn, size=connections)
     try:
-        yield Product(Database(pool), dsn)
+        yield Product(Database(pool, REACTIONS), dsn)
     finally:
         await pool.close()

@@ -8,8 +8,21 @@ from bench.measures.history import HISTORY
 from bench.measures.importing import IMPORTING
 from bench.measures.limits import LIMITS
 from bench.measures.posting import POSTING
+from bench.measures.renewing import RENEWING
 from bench.measures.seats import SEATS
 from bench.measures.starting import STARTING
 from bench.measures.storage import STORAGE
 
-BENCHES: tuple[Bench, ...] = (LIMITS, GENERATOR, DEBITS, POSTING, HISTORY, IMPORTING, EXPIRING, SEATS, STORAGE, STARTING)
+BENCHES: tuple[Bench, ...] = (
+    LIMITS,
+    GENERATOR,
+    DEBITS,
+    POSTING,
+    HISTORY,
+    IMPORTING,
+    EXPIRING,
+    RENEWING,
+    SEATS,
+    STORAGE,
+    STARTING,
+)

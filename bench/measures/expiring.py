@@ -11,11 +11,11 @@ from uuid import UUID
 import asyncpg
 
 from bench.figures import Bench, Figure, at_least, at_most
-from bench.product import Product, open_product
+from bench.memory import watching_own_memory
+from bench.product import Product, move_clock, open_product, open_tenant
 from bench.session import Session
 from vezne import identity, ledger, wallets
 from vezne.app.audit import audit_tenant
-from vezne.kernel import clock
 from vezne.kernel.db import Tx
 from vezne.kernel.jobs import JobCall
 from vezne.kernel.money import Money
@@ -35,16 +35,17 @@ _PLAIN = (Path(__file__).parents[1] / "limit" / "expiry.sql").read_text()
 async def _measure(session: Session) -> list[Figure]:
     lots = _LOTS_QUICK if session.quick else _LOTS
     async with open_product(session) as product:
-        principals = [await _tenant(product, name) for name in ("expiring", "beside")]
+        principals = [await open_tenant(product, name, _GRANTED) for name in ("expiring", "beside")]
         for principal, count in zip(principals, (lots, lots // _BESIDE), strict=True):
             session.say(f"granting {count:,} lots")
             await _grant(product, principal, count)
-            await _move_clock(product, principal, _LAPSED + timedelta(hours=1))
+            await move_clock(product, principal, _LAPSED + timedelta(hours=1))
         await product.gather_statistics()
         session.say("plain SQL")
         plain = await _expire_plainly(product, principals[1], lots // _BESIDE)
         session.say(f"expiring {lots:,} lots")
-        spent, memory, stopped_at = await _expire(product, principals[0], lots)
+        async with watching_own_memory() as memory:
+            spent, stopped_at = await _expire(product, principals[0], lots)
         await product.gather_statistics()
         await _verify(product, principals[0], lots)
     half = len(memory) // 2
@@ -67,18 +68,6 @@ async def _measure(session: Session) -> list[Figure]:
             target=at_most(_FLAT),
         ),
     ]
-
-
-async def _tenant(product: Product, slug: str) -> Principal:
-    tenant = await identity.create_tenant(product.database, slug=slug, name=slug)
-    principal = Principal.system(tenant.tenant_id, "bench")
-    await _move_clock(product, principal, _GRANTED)
-    return principal
-
-
-async def _move_clock(product: Product, principal: Principal, to: datetime) -> None:
-    async with product.database.transaction(principal) as tx:
-        await clock.hold(tx, to)
 
 
 async def _grant(product: Product, principal: Principal, count: int) -> None:
@@ -119,11 +108,9 @@ async def _expire_plainly(product: Product, principal: Principal, lots: int) -> 
         await owner.close()
 
 
-async def _expire(product: Product, principal: Principal, lots: int) -> tuple[float, list[float], int]:
-    """As the worker's job does; stopped in the middle of a batch and started again. Seconds, memory in MiB, lots at the stop."""
-    memory: list[float] = []
+async def _expire(product: Product, principal: Principal, lots: int) -> tuple[float, int]:
+    """As the worker's job does; stopped in the middle of a batch and started again. Seconds, and lots written off at the stop."""
     call = JobCall("wallets.expire_lots", principal.tenant_id)
-    watch = asyncio.create_task(_watch(memory))
     began = time.perf_counter()
     job = asyncio.create_task(jobs.expire_lots(product.database, call))
     while (stopped_at := await _written_off(product, principal)) < lots // 2:  # noqa: ASYNC110  # no event tells how far it is
@@ -132,16 +119,7 @@ async def _expire(product: Product, principal: Principal, lots: int) -> tuple[fl
     with suppress(asyncio.CancelledError):
         await job
     await jobs.expire_lots(product.database, call)
-    spent = time.perf_counter() - began
-    watch.cancel()
-    return spent, memory, stopped_at
-
-
-async def _watch(memory: list[float]) -> None:
-    while True:
-        status = await asyncio.to_thread(Path("/proc/self/status").read_text)
-        memory.append(next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024)
-        await asyncio.sleep(0.5)
+    return time.perf_counter() - began, stopped_at
 
 
 async def _written_off(product: Product, principal: Principal) -> int:

@@ -58,6 +58,7 @@ from vezne.orders.operations.refunding import (
     preview,
     refund,
 )
+from vezne.orders.operations.renewing import on_charge_declined, on_invoice_paid
 from vezne.orders.operations.returning import on_payment_flagged, resolve, unmatched
 
 __all__ = [
@@ -110,6 +111,8 @@ __all__ = [
     "fulfil",
     "lines_of",
     "on_attempt_started",
+    "on_charge_declined",
+    "on_invoice_paid",
     "on_payment_cancelled",
     "on_payment_expired",
     "on_payment_failed",

@@ -76,6 +76,7 @@ from vezne.payments.operations.paying import (
     get_or_create,
     link,
     of_client_secret,
+    of_reservation,
     payer,
     renew_client_secret,
 )
@@ -200,6 +201,7 @@ __all__ = [
     "method",
     "methods_of",
     "of_client_secret",
+    "of_reservation",
     "pause_subscription",
     "payer",
     "payment",

@@ -96,6 +96,11 @@ def _tell_existing(found: Payment, reservation: str) -> None:
     _log.info("Existing payment detected, skipping creation", payment_id=public_id("pay", found.id), reservation_id=reservation)
 
 
+async def of_reservation(tx: Tx, reservation: str) -> Payment | None:
+    """The one payment of a reservation, when it has one; whoever looks does not mean to make one."""
+    return await queries.select_payment_of_reservation(tx, reservation)
+
+
 async def existing(tx: Tx, reservation: str) -> Payment | None:
     """The one payment of a reservation, when it has one."""
     found = await queries.select_payment_of_reservation(tx, reservation)

@@ -1,0 +1,26 @@
+"""What time does to orders: memberships that go on; run by the clock, per tenant."""
+
+from vezne import memberships
+from vezne.kernel.db import Database
+from vezne.kernel.jobs import JobCall
+from vezne.orders.operations import renewing
+
+
+async def renew_due(db: Database, call: JobCall) -> None:
+    """Open and charge the periods of all memberships whose time has come, some at a time. Again: nothing more to do."""
+    while True:
+        async with db.transaction(call.principal) as tx:
+            if not await renewing.renew(tx):
+                return
+
+
+async def retry_due(db: Database, call: JobCall) -> None:
+    """Try again to charge the periods whose day it is. Each is given out in one transaction and tried in one of its own."""
+    while True:
+        async with db.transaction(call.principal) as tx:
+            periods = await memberships.periods_to_retry(tx, renewing.AT_ONCE)
+        if not periods:
+            return
+        for period in periods:
+            async with db.transaction(call.principal) as tx:
+                await renewing.retry(tx, period)
