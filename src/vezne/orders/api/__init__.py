@@ -2,12 +2,25 @@
 
 from vezne.orders.api.credit_packs import credit_packs_api
 from vezne.orders.api.orders import api as orders_api
+from vezne.orders.api.promo_codes import promo_codes_api
 from vezne.orders.api.quotes import quotes_api
+from vezne.orders.api.receipts import receipts_api
 from vezne.orders.api.refunds import api as refunds_api
 from vezne.orders.api.ticket_orders import placing_api, tickets_api
 from vezne.orders.api.top_ups import top_ups_api
 from vezne.orders.api.unmatched import unmatched_api
 
-ROUTERS = (orders_api, quotes_api, refunds_api, top_ups_api, unmatched_api, placing_api, tickets_api, credit_packs_api)
+ROUTERS = (
+    orders_api,
+    quotes_api,
+    promo_codes_api,
+    refunds_api,
+    receipts_api,
+    top_ups_api,
+    unmatched_api,
+    placing_api,
+    tickets_api,
+    credit_packs_api,
+)
 
 __all__ = ["ROUTERS"]

@@ -10,8 +10,8 @@ from vezne import identity, payments
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
 from vezne.kernel.ids import PublicId
 from vezne.kernel.money import AmountOutOfRange, Currency
-from vezne.orders.api.orders import BOOKING, PRICING, TENDERING
-from vezne.orders.api.schemas import CustomerId, Metadata, PlacedOut, ReturnUrl, shown_placed
+from vezne.orders.api.orders import BOOKING, PRICING, PROMOS, TENDERING
+from vezne.orders.api.schemas import CustomerId, Metadata, PlacedOut, PromoCodes, ReturnUrl, shown_placed
 from vezne.orders.asked import AskedTender
 from vezne.orders.lines import CreditPackDetails
 from vezne.orders.operations import placing, reading
@@ -36,6 +36,7 @@ class PurchaseIn(RequestModel):
     tenders: list[AskedTender] = Field(
         default_factory=list, max_length=10, description="stored value that pays, in this order; a provider is to pay the rest"
     )
+    promo_codes: PromoCodes = Field(default_factory=list)
     return_url: ReturnUrl | None = None
     metadata: Metadata = Field(default_factory=dict)
 
@@ -44,7 +45,9 @@ class PurchaseIn(RequestModel):
     "/{item_id}/purchases",
     status_code=201,
     dependencies=[requires("orders.write", own="own.write")],
-    responses=refusals(AmountOutOfRange, *PRICING, *BOOKING, *TENDERING, identity.CustomerNeeded, payments.ProviderNotOffered),
+    responses=refusals(
+        AmountOutOfRange, *PRICING, *BOOKING, *TENDERING, *PROMOS, identity.CustomerNeeded, payments.ProviderNotOffered
+    ),
 )
 async def purchase_pack(item_id: ItemId, body: PurchaseIn, tx: TxDep, request: Request) -> PlacedOut:
     """Buy a pack: an order of one line, its payment, and the page where it is paid. What it grants comes once it is paid.
@@ -62,5 +65,6 @@ async def purchase_pack(item_id: ItemId, body: PurchaseIn, tx: TxDep, request: R
         return_url=body.return_url,
         metadata=body.metadata,
         provider=body.provider,
+        promo_codes=body.promo_codes,
     )
     return shown_placed(await reading.view(tx, placed.order.id), placed, gateways)

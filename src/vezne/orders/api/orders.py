@@ -7,7 +7,7 @@ from fastapi import Query
 from pydantic import Field
 from starlette.requests import Request
 
-from vezne import bookings, catalog, identity, payments, wallets
+from vezne import bookings, catalog, identity, payments, promos, wallets
 from vezne.kernel.db import Tx
 from vezne.kernel.errors import Invalid
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
@@ -15,7 +15,17 @@ from vezne.kernel.ids import public_id
 from vezne.kernel.money import AmountOutOfRange, Currency, CurrencyMismatch
 from vezne.kernel.paging import Page, PageParams, page_of
 from vezne.orders import queries
-from vezne.orders.api.schemas import CustomerId, Metadata, OrderId, OrderOut, PlacedOut, ReturnUrl, shown_order, shown_placed
+from vezne.orders.api.schemas import (
+    CustomerId,
+    Metadata,
+    OrderId,
+    OrderOut,
+    PlacedOut,
+    PromoCodes,
+    ReturnUrl,
+    shown_order,
+    shown_placed,
+)
 from vezne.orders.asked import AskedTender
 from vezne.orders.lines import AskedLine, booking, credit_pack
 from vezne.orders.lines.top_up import WalletNotTopUp, WalletShut
@@ -66,6 +76,9 @@ TENDERING = (
 )
 
 
+PROMOS = (promos.PromoInvalid, promos.PromoGuessing)
+
+
 class QuoteStandsAlone(Invalid):
     """A quote says what is ordered, for whom and how it is paid: nothing of that is said beside it."""
 
@@ -82,6 +95,7 @@ class OrderIn(RequestModel):
     tenders: list[AskedTender] = Field(
         default_factory=list, max_length=10, description="stored value that pays, in this order; a provider is to pay the rest"
     )
+    promo_codes: PromoCodes = Field(default_factory=list)
     return_url: ReturnUrl | None = None
     metadata: Metadata = Field(default_factory=dict)
 
@@ -102,6 +116,7 @@ class OrderFilter(PageParams):
         *PRICING,
         *BOOKING,
         *TENDERING,
+        *PROMOS,
         identity.CustomerNeeded,
         QuoteStandsAlone,
         placing.NothingOrdered,
@@ -121,7 +136,7 @@ async def place_order(tx: TxDep, request: Request, asked: OrderIn) -> PlacedOut:
         placed = await _place_quote(tx, asked, asked.quote, gateways)
     else:
         customer_id = identity.acting_for(tx, asked.customer_id, loc=("body", "customer_id"))
-        _refuse_for_others(tx, asked.lines)
+        refuse_for_others(tx, asked.lines)
         placed = await placing.place(
             tx,
             customer_id,
@@ -131,11 +146,12 @@ async def place_order(tx: TxDep, request: Request, asked: OrderIn) -> PlacedOut:
             expires_after=gateways.session_ttl,
             return_url=asked.return_url,
             metadata=asked.metadata,
+            promo_codes=asked.promo_codes,
         )
     return shown_placed(await reading.view(tx, placed.order.id), placed, gateways)
 
 
-def _refuse_for_others(tx: Tx, lines: Sequence[AskedLine]) -> None:
+def refuse_for_others(tx: Tx, lines: Sequence[AskedLine]) -> None:
     """A customer's token buys for nobody else: of others it knows nothing."""
     for line in lines:
         if isinstance(line, booking.BookingDetails):
@@ -143,7 +159,7 @@ def _refuse_for_others(tx: Tx, lines: Sequence[AskedLine]) -> None:
 
 
 async def _place_quote(tx: Tx, asked: OrderIn, token: str, gateways: Gateways) -> placing.Placed:
-    for name in ("customer_id", "lines", "currency", "tenders"):
+    for name in ("customer_id", "lines", "currency", "tenders", "promo_codes"):
         if getattr(asked, name):
             raise QuoteStandsAlone(loc=("body", name))
     return await quoting.place_quote(

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
 from vezne.kernel.ids import PublicId
 from vezne.kernel.money import AmountOutOfRange, Currency
-from vezne.orders.api.orders import BOOKING, PRICING, TENDERING
-from vezne.orders.api.schemas import CustomerId, PostingOut, WalletId
+from vezne.orders.api.orders import BOOKING, PRICING, PROMOS, TENDERING
+from vezne.orders.api.schemas import CustomerId, PostingOut, PromoCodes, PromoUseOut, WalletId, shown_use
 from vezne.orders.asked import AskedTender
 from vezne.orders.lines import AskedLine, Priced
 from vezne.orders.models import TenderKind
@@ -31,6 +31,7 @@ class QuoteIn(RequestModel):
     lines: list[AskedLine] = Field(min_length=1, max_length=50)
     currency: Currency | None = Field(None, description="in which of their prices things are bought; default: the tenant's")
     tenders: list[AskedTender] = Field(default_factory=list, max_length=10)
+    promo_codes: PromoCodes = Field(default_factory=list)
 
 
 class QuotedLine(BaseModel):
@@ -66,11 +67,13 @@ class QuoteOut(BaseModel):
     fee_minor: int
     total_minor: int
     lines: list[QuotedLine]
+    promo_codes: list[PromoUseOut]
     tenders: list[QuotedTender]
     postings: list[PostingOut] = Field(description="everything that would be posted until all is paid and given")
 
 
-def _shown(quote: quoting.Quote, kinds: list[str]) -> QuoteOut:
+def shown_quote(quote: quoting.Quote) -> QuoteOut:
+    """A quote as the API shows it."""
     return QuoteOut(
         id=quote.id,
         quote=quote.token,
@@ -80,13 +83,15 @@ def _shown(quote: quoting.Quote, kinds: list[str]) -> QuoteOut:
         discount_minor=quote.discount_minor,
         fee_minor=quote.fee_minor,
         total_minor=quote.total_minor,
-        lines=[_shown_line(kind, priced) for kind, priced in zip(kinds, quote.lines, strict=True)],
+        lines=[shown_line(kind, priced) for kind, priced in zip(quote.kinds, quote.lines, strict=True)],
+        promo_codes=[shown_use(use) for use in quote.uses],
         tenders=[QuotedTender.model_validate(tender, from_attributes=True) for tender in quote.tenders],
         postings=[PostingOut.model_validate(each, from_attributes=True) for each in quote.postings],
     )
 
 
-def _shown_line(kind: str, priced: Priced) -> QuotedLine:
+def shown_line(kind: str, priced: Priced) -> QuotedLine:
+    """A line that would be bought, as the API shows it."""
     return QuotedLine(
         kind=kind,
         description=priced.description,
@@ -102,7 +107,7 @@ def _shown_line(kind: str, priced: Priced) -> QuotedLine:
     "",
     status_code=201,
     dependencies=[requires("orders.write")],
-    responses=refusals(AmountOutOfRange, *PRICING, *BOOKING, *TENDERING),
+    responses=refusals(AmountOutOfRange, *PRICING, *BOOKING, *TENDERING, *PROMOS),
 )
 async def quote_order(tx: TxDep, request: Request, asked: QuoteIn) -> QuoteOut:
     """What an order would cost and post, from placing it to giving what was bought; all of it is rehearsed and nothing stays."""
@@ -113,5 +118,6 @@ async def quote_order(tx: TxDep, request: Request, asked: QuoteIn) -> QuoteOut:
         currency=asked.currency,
         tenders=asked.tenders,
         expires_after=gateways.session_ttl,
+        promo_codes=asked.promo_codes,
     )
-    return _shown(await quoting.quote(tx, wanted), [line.kind for line in asked.lines])
+    return shown_quote(await quoting.quote(tx, wanted))

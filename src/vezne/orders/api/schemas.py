@@ -1,5 +1,6 @@
 """What orders look like in requests and answers. Amounts are whole minor units."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -7,7 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from vezne import payments
+from vezne import payments, promos
 from vezne.kernel.ids import PublicId
 from vezne.orders.models import Line, OrderStatus, Snapshot, Tender, TenderKind, TenderStatus
 from vezne.orders.operations.placing import Placed
@@ -26,6 +27,11 @@ HoldId = Annotated[UUID, PublicId("hld")]
 TransactionId = Annotated[UUID, PublicId("txn")]
 PayeeId = Annotated[UUID, PublicId("pye")]
 FeeRuleId = Annotated[UUID, PublicId("fee")]
+PromoId = Annotated[UUID, PublicId("prm")]
+PromoCodes = Annotated[
+    list[Annotated[str, StringConstraints(max_length=100)]],
+    Field(max_length=promos.MOST_CODES, description="codes the customer has typed, in any order", examples=[["SAVE20"]]),
+]
 
 
 def _web_address(text: str) -> str:
@@ -69,6 +75,26 @@ class SnapshotOut(BaseModel):
     taken_at: datetime
 
 
+class LineDiscountOut(BaseModel):
+    """What a promo code takes off one line."""
+
+    number: int
+    discount_minor: int
+
+
+class PromoUseOut(BaseModel):
+    """What a promo code does for an order."""
+
+    code: str
+    promotion_id: PromoId
+    kind: promos.PromotionKind
+    status: promos.RedemptionStatus | None = Field(description="reserved until the order is paid; null: nothing is ordered yet")
+    discount_minor: int
+    bonus_credits: int = Field(description="credits that come on top once everything is given")
+    trial_days: int
+    lines: list[LineDiscountOut] = Field(description="the lines it takes something off")
+
+
 class LineOut(BaseModel):
     """One thing bought. Amounts are whole minor units."""
 
@@ -78,7 +104,8 @@ class LineOut(BaseModel):
     description: str
     details: dict[str, Any]
     quantity: int = Field(description="how many seats, servings or units it is of")
-    amount_minor: int
+    discount_minor: int = Field(description="what promo codes took off")
+    amount_minor: int = Field(description="what is paid for it")
     currency: str
     applied_minor: int = Field(description="given, and not taken back")
     refunded_minor: int
@@ -131,12 +158,14 @@ class OrderOut(BaseModel):
     customer_id: CustomerId
     status: OrderStatus
     currency: str
-    total_minor: int
+    discount_minor: int = Field(description="what promo codes took off, of all lines shown")
+    total_minor: int = Field(description="what is paid")
     refunded_minor: int
     payment_id: PaymentId | None = Field(description="null when stored value pays all, or there is nothing to pay")
     return_url: str | None
     last_error: str | None = Field(description="why a paid order is not fulfilled, or money that came was not taken")
     lines: list[LineOut]
+    promo_codes: list[PromoUseOut]
     tenders: list[TenderOut]
     attempts: list[AttemptOut]
     metadata: dict[str, Any]
@@ -177,12 +206,14 @@ def shown_order(view: OrderView) -> OrderOut:
         customer_id=order.customer_id,
         status=order.status,
         currency=order.currency,
+        discount_minor=sum(line.discount_minor for line in view.lines),
         total_minor=order.total_minor,
         refunded_minor=order.refunded_minor,
         payment_id=order.payment_id,
         return_url=order.return_url,
         last_error=order.last_error,
         lines=[_shown_line(line, snapshots.get(line.id)) for line in view.lines],
+        promo_codes=[_shown_redemption(each, view.lines) for each in view.redemptions],
         tenders=[shown_tender(tender) for tender in view.tenders],
         attempts=[AttemptOut.model_validate(attempt, from_attributes=True) for attempt in view.attempts],
         metadata=dict(order.metadata),
@@ -200,6 +231,7 @@ def _shown_line(line: Line, snapshot: Snapshot | None) -> LineOut:
         description=line.description,
         details=dict(line.details),
         quantity=line.quantity,
+        discount_minor=line.discount_minor,
         amount_minor=line.amount_minor,
         currency=line.currency,
         applied_minor=line.applied_minor,
@@ -208,6 +240,40 @@ def _shown_line(line: Line, snapshot: Snapshot | None) -> LineOut:
         payee_id=line.payee_id,
         snapshot=None if snapshot is None else shown_snapshot(snapshot),
     )
+
+
+def _shown_redemption(redemption: promos.Redemption, lines: Sequence[Line]) -> PromoUseOut:
+    """One payee's staff see what it does to the lines that they see."""
+    seen = {line.number for line in lines}
+    discounts = {number: minor for number, minor in redemption.line_discounts.items() if number in seen}
+    return PromoUseOut(
+        code=redemption.code,
+        promotion_id=redemption.promotion_id,
+        kind=redemption.kind,
+        status=redemption.status,
+        discount_minor=sum(discounts.values()),
+        bonus_credits=redemption.bonus_units,
+        trial_days=redemption.trial_days,
+        lines=_line_discounts(discounts),
+    )
+
+
+def shown_use(use: promos.Use) -> PromoUseOut:
+    """What a code would do as the API shows it."""
+    return PromoUseOut(
+        code=use.code.code,
+        promotion_id=use.promotion.id,
+        kind=use.promotion.kind,
+        status=None,
+        discount_minor=use.discount_minor,
+        bonus_credits=use.bonus_units,
+        trial_days=use.trial_days,
+        lines=_line_discounts(use.discounts),
+    )
+
+
+def _line_discounts(discounts: Mapping[int, int]) -> list[LineDiscountOut]:
+    return [LineDiscountOut(number=number, discount_minor=minor) for number, minor in sorted(discounts.items())]
 
 
 def shown_snapshot(snapshot: Snapshot) -> SnapshotOut:

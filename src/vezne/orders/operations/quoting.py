@@ -1,7 +1,7 @@
 """Quotes: what an order would cost and post, signed, so that for some minutes it can be had at exactly that price."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from uuid import UUID
 import jwt
 from pydantic import TypeAdapter
 
-from vezne import identity, payments
+from vezne import identity, payments, promos
 from vezne.kernel.db import Tx
 from vezne.kernel.errors import Conflict, Invalid
 from vezne.kernel.ids import new_id, parse_id, public_id
@@ -50,7 +50,9 @@ class Quote:
     discount_minor: int
     fee_minor: int
     total_minor: int
+    kinds: Sequence[str]
     lines: Sequence[Priced]
+    uses: Sequence[promos.Use]
     tenders: Sequence[Tender]
     postings: Sequence[rehearsing.Movement]
 
@@ -74,7 +76,9 @@ async def quote(tx: Tx, wanted: Wanted) -> Quote:
         discount_minor=discount,
         fee_minor=fee,
         total_minor=drafted.total.minor,
+        kinds=[line.kind for line in wanted.asked],
         lines=drafted.priced,
+        uses=() if drafted.applied is None else drafted.applied.uses,
         tenders=tenders,
         postings=postings,
     )
@@ -138,17 +142,7 @@ async def place_quote(
     expires_at = datetime.fromtimestamp(claims["exp"], UTC)
     if expires_at <= tx.now:
         raise QuoteLapsed(loc=("body", "quote"), expires_at=expires_at.isoformat())
-    wanted = Wanted(
-        customer_id=parse_id("cus", claims["customer"]),
-        asked=_LINES.validate_python(claims["lines"]),
-        currency=claims["currency"],
-        tenders=_TENDERS.validate_python(claims["tenders"]),
-        expires_after=expires_after,
-        return_url=return_url,
-        metadata=metadata or {},
-        provider=claims["provider"],
-        promo_codes=claims.get("promo_codes", ()),
-    )
+    wanted = replace(_wanted(claims), expires_after=expires_after, return_url=return_url, metadata=metadata or {})
     drafted = await placing.draft(tx, wanted)
     if [priced.amount.minor for priced in drafted.priced] != claims["prices"]:
         raise PriceChanged(
@@ -158,6 +152,22 @@ async def place_quote(
             currency=drafted.total.currency,
         )
     return await placing.keep(tx, order_id, wanted, drafted)
+
+
+def _wanted(claims: Mapping[str, Any]) -> Wanted:
+    return Wanted(
+        customer_id=parse_id("cus", claims["customer"]),
+        asked=_LINES.validate_python(claims["lines"]),
+        currency=claims["currency"],
+        tenders=_TENDERS.validate_python(claims["tenders"]),
+        provider=claims["provider"],
+        promo_codes=claims.get("promo_codes", ()),
+    )
+
+
+def quoted(tx: Tx, token: str, promo_codes: Sequence[str], *, expires_after: timedelta | None = None) -> Wanted:
+    """What a quote is of, lapsed or not, to be quoted anew with these promo codes instead of its own. Raises QuoteInvalid."""
+    return replace(_wanted(_read(tx, token)), promo_codes=promo_codes, expires_after=expires_after)
 
 
 def _read(tx: Tx, token: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from vezne import payments
+from vezne import payments, promos
 from vezne.kernel.db import Tx
 from vezne.kernel.errors import NotFound
 from vezne.kernel.ids import public_id
@@ -35,6 +35,7 @@ class OrderView:
     tenders: Sequence[Tender]
     snapshots: Sequence[Snapshot]
     attempts: Sequence[payments.Attempt]
+    redemptions: Sequence[promos.Redemption] = ()
 
 
 async def order(tx: Tx, order_id: UUID) -> Order:
@@ -76,6 +77,7 @@ async def views(tx: Tx, orders: Sequence[Order]) -> list[OrderView]:
     lines, tenders = await lines_of(tx, ids), await tenders_of(tx, ids)
     snapshots = await queries_tenders.select_snapshots(tx, ids)
     attempts = await payments.attempts(tx, [found.payment_id for found in orders if found.payment_id is not None])
+    redemptions = await promos.redemptions_of(tx, ids)
     return [
         OrderView(
             found,
@@ -83,6 +85,7 @@ async def views(tx: Tx, orders: Sequence[Order]) -> list[OrderView]:
             [tender for tender in tenders if tender.order_id == found.id],
             [snapshots[line.id] for line in mine if line.id in snapshots],
             [attempt for attempt in attempts if attempt.payment_id == found.payment_id],
+            [each for each in redemptions if each.order_id == found.id],
         )
         for found in orders
     ]
