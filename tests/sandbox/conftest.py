@@ -1,7 +1,7 @@
 """A sandbox over real HTTP, and the merchant that uses it."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from vezne.sandbox import SandboxSettings, running
 sys.path.insert(0, str(Path(__file__).parents[2]))  # importlib mode leaves the tests' own modules unfound
 
 from sandbox.merchant import KEY, QUICK, SECRET, Gateway, HeldClock, Merchant, Open, serving
+from sandbox.stripe_lab import Lab, lab
 
 
 @pytest.fixture
@@ -54,3 +55,10 @@ async def open_gateway(tmp_path: Path, merchant: Merchant) -> AsyncIterator[Open
 @pytest.fixture
 async def gateway(open_gateway: Open) -> Gateway:
     return await open_gateway()
+
+
+@pytest.fixture(scope="module")
+def stripe_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The sandbox's Stripe, started once a module; tests make things of their own."""
+    with lab(tmp_path_factory.mktemp("stripe")) as opened:
+        yield opened

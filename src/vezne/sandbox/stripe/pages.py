@@ -75,7 +75,7 @@ def _lang(request: Request, sign: str = "?") -> str:
     return f"{sign}lang={lang}" if lang in LANGUAGES else ""
 
 
-def _render(request: Request, template: str, locale: str | None, status: int = 200, **facts: object) -> Response:
+def _render(request: Request, template: str, locale: str | None, facts: Mapping[str, object], status: int = 200) -> Response:
     language = _language(request, locale)
     shared: dict[str, object] = {
         "t": TEXTS[language],
@@ -117,13 +117,9 @@ def _why(intent: Object | None) -> str | None:
     if error is None:
         return None
     code = str(error.get("decline_code") or error["code"])
-    return (
-        "authentication_failure"
-        if code.endswith("authentication_failure")
-        else code
-        if code in TEXTS["en"]
-        else "generic_decline"
-    )
+    if code.endswith("authentication_failure"):
+        return "authentication_failure"
+    return code if code in TEXTS["en"] else "generic_decline"
 
 
 def _facts(request: Request, session: Object, items: list[Object]) -> dict[str, object]:
@@ -166,21 +162,22 @@ def _form(
 ) -> Response:
     language = _language(request, session["locale"])
     texts = TEXTS[language]
-    return _render(
-        request,
-        "stripe/checkout.html",
-        session["locale"],
-        _UNPROCESSABLE if errors else 200,
+    facts: dict[str, object] = {
         **_facts(request, session, items),
-        errors={field: texts[key] for field, key in errors.items()},
-        shown=shown,
-        why=None if why is None else texts[why],
-        ask_email=session["customer"] is None and session["customer_email"] is None,
-        by_debit="sepa_debit" in session["payment_method_types"],
-        cards=[(_FORM_CARDS[number], _result_of(CARDS[number], texts)) for number in ON_THE_PAGE],
-        action=f"{request.url.path}{_lang(request)}",
-        cancel=session["cancel_url"],
-    )
+        "errors": {field: texts[key] for field, key in errors.items()},
+        "shown": shown,
+        "why": None if why is None else texts[why],
+        "ask_email": _asks_email(session),
+        "by_debit": "sepa_debit" in session["payment_method_types"],
+        "cards": [(_FORM_CARDS[number], _result_of(CARDS[number], texts)) for number in ON_THE_PAGE],
+        "action": f"{request.url.path}{_lang(request)}",
+        "cancel": session["cancel_url"],
+    }
+    return _render(request, "stripe/checkout.html", session["locale"], facts, _UNPROCESSABLE if errors else 200)
+
+
+def _asks_email(session: Object) -> bool:
+    return session["customer"] is None and session["customer_email"] is None
 
 
 def _result_of(card: TestCard, texts: Mapping[str, str]) -> str:
@@ -197,15 +194,15 @@ def _outcome(request: Request, session: Object, items: list[Object]) -> Response
     paid = session["status"] == "complete"
     name = ("complete" if session["payment_status"] != "unpaid" else "processing") if paid else "expired"
     back = way_back(session) if paid else session["cancel_url"]
-    return _render(request, "stripe/outcome.html", session["locale"], **_facts(request, session, items), name=name, back=back)
+    facts = {**_facts(request, session, items), "name": name, "back": back}
+    return _render(request, "stripe/outcome.html", session["locale"], facts)
 
 
 async def submit(request: Request) -> Response:
     """POST /stripe/pay/{id}: pay by card, by a wallet or by debit. Sent twice, the first one counts."""
     fields, id_ = read_form(await read_limited(request, LARGEST_FORM)), request.path_params["id"]
     session, _, items = await _store(request).transact(lambda tx: _look(tx, id_))
-    ask_email = session["customer"] is None and session["customer_email"] is None
-    form, errors = _checked(fields, _store(request), ask_email=ask_email)
+    form, errors = _checked(fields, _store(request), ask_email=_asks_email(session))
     if errors and session["status"] == "open":
         shown = {**form.shown, "email": fields.get("email", "")[:200], "iban": ""}
         return _form(request, session, items, shown, errors, None)
@@ -284,7 +281,7 @@ async def show_challenge(request: Request) -> Response:
     amount = intent.get("amount")
     text = None if amount is None else amount_text(amount, intent["currency"], _language(request, locale))
     action = f"{request.url.path}?secret={secret}{_lang(request, '&')}"
-    return _render(request, "stripe/challenge.html", locale, amount=text, last4=last4, action=action)
+    return _render(request, "stripe/challenge.html", locale, {"amount": text, "last4": last4, "action": action})
 
 
 async def answer_challenge(request: Request) -> Response:
@@ -310,12 +307,11 @@ async def _after(request: Request, intent: Object, session: Object | None) -> Re
     back = await _store(request).transact(lambda tx: objects.hidden_of(tx, intent["id"]).get("return_url"))
     well = intent["status"] in {"succeeded", "requires_capture", "processing"}
     if back is None:
-        return _render(
-            request, "stripe/outcome.html", None, name="complete" if well else "failed", back=None, rows=[], amount=None
-        )
+        facts = {"name": "complete" if well else "failed", "back": None, "rows": [], "amount": None}
+        return _render(request, "stripe/outcome.html", None, facts)
     kind = str(intent["object"])
-    facts = {kind: intent["id"], f"{kind}_client_secret": intent["client_secret"]}
-    query = urlencode({**facts, "redirect_status": "succeeded" if well else "failed"})
+    named = {kind: intent["id"], f"{kind}_client_secret": intent["client_secret"]}
+    query = urlencode({**named, "redirect_status": "succeeded" if well else "failed"})
     return _onward(f"{back}{'&' if '?' in str(back) else '?'}{query}")
 
 
@@ -325,13 +321,13 @@ async def show_receipt(request: Request) -> Response:
     charge = await _store(request).transact(lambda tx: objects.get(tx, charges.KIND, id_))
     language = _language(request, None)
     paid, back = (amount_text(charge[name], charge["currency"], language) for name in ("amount_captured", "amount_refunded"))
-    return _render(request, "stripe/receipt.html", None, charge=charge, paid=paid, refunded=back)
+    return _render(request, "stripe/receipt.html", None, {"charge": charge, "paid": paid, "refunded": back})
 
 
 def show_problem(request: Request, refused: Refused) -> Response:
     """A page for an address that names nothing, or a form that cannot be read."""
     name = "not_found" if refused.status == 404 else "bad_request"  # noqa: PLR2004 - the one status with a page of its own
-    return _render(request, "problem.html", None, refused.status, name=name)
+    return _render(request, "problem.html", None, {"name": name}, refused.status)
 
 
 ROUTES = (

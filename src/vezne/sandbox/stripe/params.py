@@ -4,6 +4,7 @@ has asked for is refused by its name, as Stripe refuses it.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import TypeAlias
 from urllib.parse import parse_qsl
 
@@ -35,7 +36,7 @@ def _put(values: dict[str, Value], name: str, value: str) -> None:
     if not steps or len(steps) > _DEEPEST:
         raise invalid(f"Invalid parameter name: {name[:80]}", name[:80])
     at = values
-    for step, following in zip(steps, steps[1:], strict=False):
+    for step, following in pairwise(steps):
         key = step or str(len(at) - (following != "" and following not in _last(at)))
         inner = at.setdefault(key, {})
         if not isinstance(inner, dict):

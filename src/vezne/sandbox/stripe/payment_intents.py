@@ -88,18 +88,32 @@ def usable(tx: Tx, intent: Object, method_id: str | None) -> Object:
         raise unexpected(message, _UNEXPECTED, payment_intent=intent)
     method = payment_methods.named(tx, method_id, "payment_method")
     if method["customer"] is not None and method["customer"] != intent["customer"]:
-        if intent["customer"] is None:
-            message = f"The payment method supplied ({method['id']}) belongs to a Customer. Please include the Customer in the `customer` parameter on the PaymentIntent."
-        else:
-            message = f"The customer does not have a payment method with the ID {method['id']}. The payment method must be attached to the customer."
-        raise invalid(message, "payment_method", "payment_method_customer_mismatch")
+        raise invalid(_whose(intent, method), "payment_method", "payment_method_customer_mismatch")
     if objects.hidden_of(tx, method["id"]).get("used"):
-        message = "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a connected account without Customer attachment, or was detached from a Customer. It may not be used again."
+        message = (
+            "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a"
+            " connected account without Customer attachment, or was detached from a Customer. It may not be used again."
+        )
         raise invalid(message, "payment_method", "payment_method_unactivated")
     if method["type"] not in intent["payment_method_types"]:
-        message = f"The PaymentMethod provided ({method['type']}) is not allowed for this PaymentIntent. The allowed types are {', '.join(intent['payment_method_types'])}."
+        message = (
+            f"The PaymentMethod provided ({method['type']}) is not allowed for this PaymentIntent."
+            f" The allowed types are {', '.join(intent['payment_method_types'])}."
+        )
         raise invalid(message, "payment_method", "payment_intent_incompatible_payment_method")
     return method
+
+
+def _whose(intent: Object, method: Object) -> str:
+    if intent["customer"] is None:
+        return (
+            f"The payment method supplied ({method['id']}) belongs to a Customer."
+            " Please include the Customer in the `customer` parameter on the PaymentIntent."
+        )
+    return (
+        f"The customer does not have a payment method with the ID {method['id']}."
+        " The payment method must be attached to the customer."
+    )
 
 
 def _asks(tx: Tx, intent: Object, method: Object, card: TestCard, *, off_session: bool) -> bool:

@@ -1,4 +1,4 @@
-"""The machine API under /stripe/play, for tests: what a customer would do on Stripe's pages, and the merchant on its dashboard."""
+"""The machine API under /stripe/play, for tests: what a customer would do on the pages, and the merchant on its dashboard."""
 
 import json
 from typing import Annotated, Literal
@@ -36,7 +36,7 @@ class Dashboard(Body):
 
 
 async def play(request: Request) -> Response:
-    """POST /stripe/play/{id} of a Checkout Session or of an intent that waits for its customer: do it, and tell how it then is."""
+    """POST /stripe/play/{id} of a Checkout Session or an intent that waits for its customer: do it, and tell how it then is."""
     store, raw = _store(request), await _authenticated(request)
     act, id_ = read_body(Act, raw), request.path_params["id"]
     return _json(await store.transact(lambda tx: _played(tx, id_, act)))
