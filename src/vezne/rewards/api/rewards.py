@@ -1,7 +1,7 @@
 """Rewards over HTTP: for completed courses, referrals, streaks; what became of them, and taking them back."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import BackgroundTasks, Query
@@ -17,7 +17,6 @@ from vezne.rewards.api.fields import (
     Cause,
     Coins,
     CustomerId,
-    Day,
     Description,
     Reason,
     ReferenceId,
@@ -29,7 +28,6 @@ from vezne.rewards.api.fields import (
 )
 from vezne.rewards.issued import count_coins
 from vezne.rewards.models.rewards import ClawBack, Given, Reward, RewardStatus, RewardType
-from vezne.rewards.models.rules import Every
 from vezne.rewards.operations import clawing_back, reading, rewarding
 
 api = router("/v1/rewards", "Rewards")
@@ -114,39 +112,6 @@ class RewardWithClawBacksOut(RewardOut):
     """A reward with what was taken back of it."""
 
     claw_backs: list[ClawBackOut]
-
-
-class StreakIn(RequestModel):
-    """A customer did it."""
-
-    student_id: StudentId | None = None
-    customer_id: CustomerId | None = None
-    activity: Word
-    day: Day | None = Field(None, description="default: today; not earlier than the last one recorded")
-
-
-class StreakOut(BaseModel):
-    """How long a customer has been at an activity without a gap."""
-
-    customer_id: CustomerId
-    activity: str
-    every: Every
-    length: int
-    best: int
-    last_on: date = Field(description="the last day, or the Monday of the last week")
-    unbroken: bool = Field(description="whether it can still grow")
-
-
-class RecordedOut(BaseModel):
-    """A day with an activity, as it was recorded first."""
-
-    customer_id: CustomerId
-    activity: str
-    every: Every
-    starts_on: date = Field(description="the day, or the Monday of the week")
-    length: int = Field(description="how long the streak was then")
-    again: bool = Field(description="it was recorded before")
-    reward: RewardOut | None
 
 
 class RewardFilters(PageParams):
