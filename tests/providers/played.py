@@ -73,12 +73,12 @@ class Played(ABC):
     async def pay_later(self, request: StartRequest, ref: str) -> None:
         """The customer pays in a way whose outcome is not known at once."""
 
-    async def must_decline(self, method_ref: str) -> str:
-        """Let later charges of a stored method be declined; the failure code that we are to see."""
+    async def declining(self) -> tuple[SeenMethod, str]:
+        """A stored method whose charges are declined, and the failure code that we are to see."""
         raise NotImplementedError(f"{self.name} keeps no methods")
 
-    async def must_ask(self, method_ref: str) -> None:
-        """Let later charges of a stored method need the customer, who is away."""
+    async def asking(self) -> SeenMethod:
+        """A stored method whose charges need the customer, who is away."""
         raise NotImplementedError(f"{self.name} keeps no methods")
 
     async def stored(self) -> SeenMethod:

@@ -8,7 +8,7 @@ from desk_fixtures import CHALLENGED, DECLINED, DELAYED, GOOD, KEY, SECRET
 from providers.played import Played
 from vezne.kernel.settings import Settings
 from vezne.payments.providers import PROVIDERS
-from vezne.payments.providers.base import Provider, StartRequest
+from vezne.payments.providers.base import Provider, SeenMethod, StartRequest
 from vezne.payments.providers.simulated import SimulatedProvider
 
 
@@ -51,14 +51,17 @@ class Simulated(Played):
         """With the card of delayed success."""
         await self.sandbox.play(ref, DELAYED)
 
-    async def must_decline(self, method_ref: str) -> str:
-        """As a card without money would."""
-        await self.sandbox.play_method(method_ref, "4000000000009995")
-        return "insufficient_funds"
+    async def declining(self) -> tuple[SeenMethod, str]:
+        """A card whose money has run out."""
+        method = await self.stored()
+        await self.sandbox.play_method(method.method_ref, "4000000000009995")
+        return method, "insufficient_funds"
 
-    async def must_ask(self, method_ref: str) -> None:
-        """As a card with 3-D Secure would."""
-        await self.sandbox.play_method(method_ref, CHALLENGED)
+    async def asking(self) -> SeenMethod:
+        """A card whose bank has come to want 3-D Secure."""
+        method = await self.stored()
+        await self.sandbox.play_method(method.method_ref, CHALLENGED)
+        return method
 
 
 PLAYED = (Simulated,)

@@ -9,7 +9,7 @@ from desk_fixtures import KEY, Sandbox
 from providers.played import Played
 from vezne.kernel.settings import Settings
 from vezne.payments.providers import PROVIDERS
-from vezne.payments.providers.base import Provider, StartRequest
+from vezne.payments.providers.base import Provider, SeenMethod, StartRequest
 from vezne.payments.providers.stripe import StripeProvider
 from vezne.sandbox import SandboxSettings
 
@@ -77,6 +77,20 @@ class Stripe(Played):
     async def pay_later(self, request: StartRequest, ref: str) -> None:  # noqa: ARG002
         """By a bank debit, whose outcome the bank tells later."""
         await act(self.sandbox, ref, method="sepa_debit")
+
+    async def declining(self) -> tuple[SeenMethod, str]:
+        """The card that Stripe documents for it."""
+        return await self._attached("pm_card_chargeCustomerFail"), "generic_decline"
+
+    async def asking(self) -> SeenMethod:
+        """A card whose bank asks the customer each time."""
+        return await self._attached("pm_card_authenticationRequired")
+
+    async def _attached(self, card: str) -> SeenMethod:
+        """A card of the customer's, added beside one that was paid with."""
+        stored = await self.stored()
+        made = await ask(self.sandbox, "POST", f"/v1/payment_methods/{card}/attach", customer=stored.customer_ref or "")
+        return SeenMethod(method_ref=made["id"], customer_ref=stored.customer_ref)
 
 
 PLAYED = (Stripe,)

@@ -20,7 +20,7 @@ KEEPING = [name for name, one in PLAYED.items() if one.capabilities.stored_metho
 def test_a_provider_that_says_it_keeps_methods_charges_them_and_no_other_does() -> None:
     assert KEEPING
     for one in PLAYED.values():
-        assert one.capabilities.stored_methods is (one.must_decline is not Played.must_decline)
+        assert one.capabilities.stored_methods is (one.declining is not Played.declining)
 
 
 @pytest_asyncio.fixture(params=KEEPING)
@@ -67,8 +67,7 @@ async def test_the_same_reference_is_the_same_charge_asked_for_twice_at_once(pla
 
 
 async def test_a_charge_that_is_declined_has_failed_and_says_why(played: Played) -> None:
-    method = await played.stored()
-    code = await played.must_decline(method.method_ref)
+    method, code = await played.declining()
     request = played.charge_of(method)
     for _ in range(2):
         seen = await played.charging().charge(request)
@@ -76,9 +75,7 @@ async def test_a_charge_that_is_declined_has_failed_and_says_why(played: Played)
 
 
 async def test_a_charge_that_needs_the_customer_takes_nothing(played: Played) -> None:
-    method = await played.stored()
-    await played.must_ask(method.method_ref)
-    seen = await played.charging().charge(played.charge_of(method))
+    seen = await played.charging().charge(played.charge_of(await played.asking()))
     assert (seen.grade, seen.captured.minor) == (Grade.REQUIRES_ACTION, 0)
 
 
