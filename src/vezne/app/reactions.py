@@ -19,10 +19,14 @@ REACTIONS = Reactions(
         payments.MethodSaved: [memberships.on_method_saved],
         payments.SubscriptionMoved: [memberships.on_subscription_moved],
         payments.InvoiceFailed: [memberships.on_invoice_failed],
+        payments.DisputeLost: [orders.on_dispute_lost],
         payments.InvoicePaid: [orders.on_invoice_paid],
         orders.OrderFulfilled: [rewarding.on_order_fulfilled],
         orders.OrderRefundMade: [rewarding.on_order_refunded],
         orders.OrderRefunded: [rewarding.on_order_refunded],
     },
-    later={},
+    later={
+        orders.OrderFulfilled: ["orders.send_receipt"],
+        orders.OrderRefundMade: ["orders.send_refund_letter"],
+    },
 )

@@ -10,6 +10,7 @@ from vezne.orders.events import (
     OrderExpired,
     OrderFailed,
     OrderFulfilled,
+    OrderLossBorne,
     OrderPaid,
     OrderPaidLate,
     OrderPlaced,
@@ -22,6 +23,7 @@ from vezne.orders.events import (
 from vezne.orders.lines import LINES, BookingDetails, CourseDetails, TopUpDetails
 from vezne.orders.models import Line, Order, OrderRefund, OrderStatus, RefundShare, Snapshot, Tender, Unmatched
 from vezne.orders.operations.checking import audit
+from vezne.orders.operations.disputed import on_dispute_lost
 from vezne.orders.operations.ending import (
     OrderPaidAlready,
     cancel,
@@ -75,6 +77,7 @@ __all__ = [
     "OrderExpired",
     "OrderFailed",
     "OrderFulfilled",
+    "OrderLossBorne",
     "OrderNotPaid",
     "OrderNotRefundable",
     "OrderPaid",
@@ -112,6 +115,7 @@ __all__ = [
     "lines_of",
     "on_attempt_started",
     "on_charge_declined",
+    "on_dispute_lost",
     "on_invoice_paid",
     "on_payment_cancelled",
     "on_payment_expired",

@@ -74,6 +74,16 @@ class OrderRefundMade(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OrderLossBorne(Event):
+    """A dispute about it was lost, and so much of what it had bought could not be taken back."""
+
+    order_id: UUID
+    dispute_id: UUID
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class OrderRefunded(Event):
     """All its money has gone back."""
 

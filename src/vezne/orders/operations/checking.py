@@ -8,6 +8,7 @@ from vezne.kernel.audit import Finding
 from vezne.kernel.db import Tx
 from vezne.kernel.ids import public_id
 from vezne.orders import queries_checks, queries_packs
+from vezne.orders.operations import disputed
 
 Select = Callable[[Tx], Awaitable[list[UUID]]]
 
@@ -50,7 +51,7 @@ async def audit(tx: Tx) -> list[Finding]:
     came_in: dict[str, int] = {}
     unapplied: dict[str, int] = {}
     for line in await ledger.trial_balance(tx):
-        if line.code.startswith("clearing:") or line.code == "disputed":
+        if line.code.startswith("clearing:") or line.code in {"disputed", disputed.LOSSES}:
             came_in[line.currency] = came_in.get(line.currency, 0) - line.balance
         elif line.code == "unapplied":
             unapplied[line.currency] = line.balance

@@ -94,7 +94,7 @@ async def refund(
         status=status,
         created_at=tx.now,
     )
-    await _do(tx, made, asked, shares)
+    await do(tx, made, asked, shares)
     if by_provider and order.payment_id is not None:
         await payments.refund(tx, order.payment_id, by_provider, reason=reason, refund_id=made.id)
     await _close(tx, order_id)
@@ -149,15 +149,15 @@ def _asked(order: Order, bought: Sequence[Line], amount_minor: int | None, lines
             currency=order.currency,
             amount_minor=order.refundable_minor if amount_minor is None else amount_minor,
         )
-    return [_by_amount(line, part) for line, part in allocate(amount_minor, bought)]
+    return [by_amount(line, part) for line, part in allocate(amount_minor, bought)]
 
 
 def _whole(line: Line) -> LineRefund:
     return LineRefund(line=line, amount_minor=line.refundable_minor, seats=Seats(count=line.left, all_left=True))
 
 
-def _by_amount(line: Line, amount: int) -> LineRefund:
-    """An amount takes no seats, unless it is all that was left of the line's price."""
+def by_amount(line: Line, amount: int) -> LineRefund:
+    """So much of a line: an amount takes no seats, unless it is all that was left of the line's price."""
     return _whole(line) if amount == line.refundable_minor else LineRefund(line=line, amount_minor=amount, seats=Seats())
 
 
@@ -183,10 +183,11 @@ def _of_line(order: Order, bought: Sequence[Line], asked: AskedLineRefund, index
     if count is not None:
         seats = Seats(count=count, ticket_ids=asked.ticket_ids, all_left=count == line.left)
         return LineRefund(line=line, amount_minor=line.price_of_seats(count), seats=seats)
-    return _whole(line) if asked.amount_minor is None else _by_amount(line, asked.amount_minor)
+    return _whole(line) if asked.amount_minor is None else by_amount(line, asked.amount_minor)
 
 
-async def _do(tx: Tx, made: OrderRefund, asked: Sequence[LineRefund], shares: Sequence[tuple[LineRefund, Tender, int]]) -> None:
+async def do(tx: Tx, made: OrderRefund, asked: Sequence[LineRefund], shares: Sequence[tuple[LineRefund, Tender, int]]) -> None:
+    """Take back what goes, line by line, and give it to its tenders. Raises what a line's kind refuses with."""
     await queries_tenders.insert_refund(tx, made)
     await _take_back(tx, made, asked, shares)
     await promoting.settle_bonuses(tx, made.order_id)
@@ -278,7 +279,7 @@ async def on_refund_requested(tx: Tx, event: payments.RefundRequested) -> None:
             currency=order.currency,
             amount_minor=event.amount_minor,
         )
-    asked = [_by_amount(line, part) for line, part in allocate(event.amount_minor, bought)]
+    asked = [by_amount(line, part) for line, part in allocate(event.amount_minor, bought)]
     tenders = await queries_tenders.select_tenders(tx, [order.id])
     shares = share_out(asked, [tender for tender in tenders if tender.kind == "provider"])
     made = OrderRefund(
@@ -290,7 +291,7 @@ async def on_refund_requested(tx: Tx, event: payments.RefundRequested) -> None:
         status="pending",
         created_at=tx.now,
     )
-    await _do(tx, made, asked, shares)
+    await do(tx, made, asked, shares)
 
 
 async def on_refund_failed(tx: Tx, event: payments.RefundFailed) -> None:
@@ -331,6 +332,11 @@ async def on_refund_succeeded(tx: Tx, event: payments.RefundSucceeded) -> None:
     order = await queries.lock_order_of_payment(tx, event.payment_id)
     if await returning.on_refund_ended(tx, event.refund_id, succeeded=True) or order is None:
         return
-    await queries_tenders.end_shares(tx, event.refund_id, "succeeded")
-    await queries_tenders.update_refund_status(tx, event.refund_id, "succeeded")
-    await _close(tx, order.id)
+    await end(tx, event.refund_id, order.id)
+
+
+async def end(tx: Tx, refund_id: UUID, order_id: UUID) -> None:
+    """The provider's part of a refund has gone back; with the last of them the order is refunded."""
+    await queries_tenders.end_shares(tx, refund_id, "succeeded")
+    await queries_tenders.update_refund_status(tx, refund_id, "succeeded")
+    await _close(tx, order_id)
