@@ -91,6 +91,44 @@ class Club:
             done += opened
         return done
 
+    async def cancel(self, made: memberships.Membership, **more: Any) -> memberships.Membership:  # noqa: ANN401
+        """Cancel it."""
+        async with self.db.transaction(self.principal) as tx:
+            return await memberships.cancel(tx, made.id, **more)
+
+    async def pause(self, made: memberships.Membership, **more: Any) -> memberships.Membership:  # noqa: ANN401
+        """Pause it."""
+        async with self.db.transaction(self.principal) as tx:
+            return await memberships.pause(tx, made.id, **more)
+
+    async def resume(self, made: memberships.Membership) -> memberships.Membership:
+        """Resume it."""
+        async with self.db.transaction(self.principal) as tx:
+            return await memberships.resume(tx, made.id)
+
+    async def preview(self, made: memberships.Membership, plan: memberships.Plan) -> memberships.Change:
+        """What a change to this plan would mean."""
+        async with self.db.transaction(self.principal, read_only=True) as tx:
+            return await memberships.preview_change(tx, made.id, plan.id)
+
+    async def change(self, made: memberships.Membership, plan: memberships.Plan) -> memberships.Period:
+        """Change to this plan now, and pay what it costs; its period."""
+        async with self.db.transaction(self.principal) as tx:
+            opened = await memberships.open_change(tx, made.id, plan.id)
+            await memberships.period_paid(tx, opened.id, new_id())
+            return await memberships.period(tx, opened.id)
+
+    async def change_later(self, made: memberships.Membership, plan: memberships.Plan) -> memberships.Membership:
+        """Change to this plan with the next period."""
+        async with self.db.transaction(self.principal) as tx:
+            return await memberships.change_later(tx, made.id, plan.id)
+
+    async def refund(self, period: memberships.Period, minor: int, cause: str | None = None) -> memberships.Period:
+        """Give money of a period back."""
+        async with self.db.transaction(self.principal) as tx:
+            await memberships.period_refunded(tx, period.id, minor, cause=cause)
+            return await memberships.period(tx, period.id)
+
     async def at(self, moment: datetime) -> None:
         """Move the clock."""
         async with self.db.transaction(self.principal) as tx:

@@ -43,7 +43,7 @@ from vezne.memberships.models import (
     Status,
     price_in,
 )
-from vezne.memberships.operations.asking import preview_at_provider, subscribe, terms_of
+from vezne.memberships.operations.asking import ask_to_bill, begin_subscription, preview_at_provider, terms_of
 from vezne.memberships.operations.auditing import audit
 from vezne.memberships.operations.changing import Change, change_later, due_now, open_change, preview_change
 from vezne.memberships.operations.failing import on_method_saved, period_failed
@@ -95,10 +95,11 @@ from vezne.memberships.refusals import (
     PlanMalformed,
     PlanNotOffered,
     PlanUnknown,
-    ProviderPausesAtOnce,
+    ProviderActsAtOnce,
     RenewalUnderWay,
     SamePlan,
 )
+from vezne.memberships.shown import MembershipOut, PeriodOut, PlanOut, shown_membership, shown_period, shown_plan
 
 __all__ = [
     "CLASSES",
@@ -120,6 +121,7 @@ __all__ = [
     "MembershipEnding",
     "MembershipKept",
     "MembershipNotReady",
+    "MembershipOut",
     "MembershipOver",
     "MembershipPastDue",
     "MembershipPaused",
@@ -135,6 +137,7 @@ __all__ = [
     "Period",
     "PeriodFailed",
     "PeriodOpened",
+    "PeriodOut",
     "PeriodOver",
     "PeriodPaid",
     "PeriodPaidOtherwise",
@@ -149,18 +152,21 @@ __all__ = [
     "PlanHasNoPrice",
     "PlanMalformed",
     "PlanNotOffered",
+    "PlanOut",
     "PlanPrice",
     "PlanPriced",
     "PlanUnknown",
     "Proration",
-    "ProviderPausesAtOnce",
+    "ProviderActsAtOnce",
     "RenewalUnderWay",
     "Rollover",
     "SamePlan",
     "Status",
     "abandon",
     "archive_plan",
+    "ask_to_bill",
     "audit",
+    "begin_subscription",
     "cancel",
     "change_later",
     "change_plan",
@@ -205,8 +211,10 @@ __all__ = [
     "resume",
     "resume_due",
     "set_price",
+    "shown_membership",
+    "shown_period",
+    "shown_plan",
     "start",
-    "subscribe",
     "terms_of",
     "trial_of",
     "undo_cancel",

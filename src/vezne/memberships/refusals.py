@@ -79,5 +79,5 @@ class RenewalUnderWay(Conflict):
     """The running period of membership {membership_id} is not paid yet; that comes first."""
 
 
-class ProviderPausesAtOnce(Invalid):
-    """Membership {membership_id} is billed by {provider}, which pauses at once and not at a period's end."""
+class ProviderActsAtOnce(Invalid):
+    """Membership {membership_id} is billed by {provider}, which acts at once and not at a period's end."""

@@ -1,7 +1,6 @@
 """What is asked of a provider that bills memberships by itself: outside any transaction, each safe to ask again."""
 
 from dataclasses import replace
-from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -18,50 +17,57 @@ from vezne.memberships.queries import memberships as queries
 _log = structlog.get_logger("vezne.memberships")
 
 
-async def subscribe(
-    db: Database,
-    gateways: payments.Gateways,
-    principal: Principal,
-    *,
-    customer_id: UUID,
-    plan_id: UUID,
-    currency: str,
-    provider: str,
-    return_url: str,
-    locale: str = "en",
-) -> tuple[Membership, str]:
-    """A membership that the provider bills, and the page where its customer agrees to that; it runs once the first bill is paid.
+async def begin_subscription(
+    tx: Tx, customer_id: UUID, plan_id: UUID, currency: str, provider: str, return_url: str
+) -> Membership:
+    """A membership that the provider is to bill, incomplete; then `ask_to_bill`, once this has committed.
 
-    Asked for again while it is incomplete: the same membership and page. Raises what `start` does, ProviderUnknown,
-    NotSubscribing, ProviderUnavailable (call again), ProviderRefused (then it is over).
+    Asked for again while it is incomplete: the same. Raises what `start` does.
     """
-    async with db.transaction(principal) as tx:
-        membership, plan, trial_until = await _begin(tx, customer_id, plan_id, currency, provider)
+    plan = await plans.plan(tx, plan_id)
+    for live in await queries.select_live(tx, customer_id, plan.family):
+        same = (live.plan_id, live.currency, live.provider, live.status) == (plan_id, currency, provider, "incomplete")
+        if same and live.price_minor == price_in(plan, currency):
+            return live
+    made, _ = await starting.start(
+        tx, customer_id, plan_id, currency, billing="provider", provider=provider, metadata={"return_url": return_url}
+    )
+    return made
+
+
+async def ask_to_bill(
+    db: Database, gateways: payments.Gateways, principal: Principal, membership_id: UUID, *, locale: str = "en"
+) -> tuple[Membership, str | None]:
+    """Have the provider make the page where the customer agrees to be billed; the membership and the page's address, None once
+    it is no longer incomplete. It runs once the first bill is paid.
+
+    Again: the same page. Raises ProviderUnknown, NotSubscribing, ProviderUnavailable (call again), ProviderRefused: then it is
+    over.
+    """
+    async with db.transaction(principal, read_only=True) as tx:
+        asked = await reading.membership(tx, membership_id)
+        plan = await plans.plan(tx, asked.plan_id)
+    if asked.status != "incomplete" or asked.provider is None:
+        return asked, None
     try:
         subscription, url = await payments.subscribe(
             db,
             gateways,
             principal,
-            customer_id=customer_id,
-            purpose=public_id("mbs", membership.id),
-            plan=terms_of(plan, membership.price_minor, currency),
-            return_url=return_url,
-            provider=provider,
-            trial_until=trial_until,
+            customer_id=asked.customer_id,
+            purpose=public_id("mbs", asked.id),
+            plan=terms_of(plan, asked.price_minor, asked.currency),
+            return_url=asked.metadata.get("return_url", ""),
+            provider=asked.provider,
+            trial_until=asked.trial_ends_at,
             locale=locale,
         )
     except (payments.ProviderRefused, payments.NotSubscribing, payments.ProviderUnknown):
-        async with db.transaction(principal) as tx:
-            held = await leaving.lock(tx, membership.id)
-            if held.status == "incomplete":
-                await leaving.finish(tx, held, tx.now)
+        await _give_up(db, principal, membership_id)
         raise
-    async with db.transaction(principal) as tx:
-        held = await leaving.lock(tx, membership.id)
-        if held.subscription_id is None:
-            held = replace(held, subscription_id=subscription.id)
-            await queries.update_memberships(tx, [held])
-    return held, url
+    except payments.SubscribedAlready:
+        return asked, None  # the customer has just agreed
+    return await _named(db, principal, membership_id, subscription.id), url
 
 
 def terms_of(plan: Plan, price_minor: int, currency: str) -> payments.PlanTerms:
@@ -110,17 +116,21 @@ async def tell(
             await _drop_change(db, principal, membership_id)
 
 
-async def _begin(
-    tx: Tx, customer_id: UUID, plan_id: UUID, currency: str, provider: str
-) -> tuple[Membership, Plan, datetime | None]:
-    """The membership that is subscribed to: the incomplete one of the same plan, or a new one; and until when it is tried."""
-    plan = await plans.plan(tx, plan_id)
-    for live in await queries.select_live(tx, customer_id, plan.family):
-        same = (live.plan_id, live.currency, live.provider, live.status) == (plan_id, currency, provider, "incomplete")
-        if same and live.price_minor == price_in(plan, currency):
-            return live, plan, live.trial_ends_at
-    made, _ = await starting.start(tx, customer_id, plan_id, currency, billing="provider", provider=provider)
-    return made, plan, made.trial_ends_at
+async def _give_up(db: Database, principal: Principal, membership_id: UUID) -> None:
+    async with db.transaction(principal) as tx:
+        held = await leaving.lock(tx, membership_id)
+        if held.status == "incomplete":
+            await leaving.finish(tx, held, tx.now)
+
+
+async def _named(db: Database, principal: Principal, membership_id: UUID, subscription_id: UUID) -> Membership:
+    """The membership, which knows its subscription."""
+    async with db.transaction(principal) as tx:
+        held = await leaving.lock(tx, membership_id)
+        if held.subscription_id is None:
+            held = replace(held, subscription_id=subscription_id)
+            await queries.update_memberships(tx, [held])
+    return held
 
 
 async def _tell(

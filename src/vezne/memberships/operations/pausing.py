@@ -16,7 +16,7 @@ from vezne.memberships.operations.starting import new_period, opened
 from vezne.memberships.proration import part_left, seconds
 from vezne.memberships.queries import memberships as queries
 from vezne.memberships.queries import periods as period_queries
-from vezne.memberships.refusals import PauseEndsBeforeItBegins, ProviderPausesAtOnce, RenewalUnderWay
+from vezne.memberships.refusals import PauseEndsBeforeItBegins, ProviderActsAtOnce, RenewalUnderWay
 
 LONGEST = timedelta(days=731)
 
@@ -26,7 +26,7 @@ async def pause(tx: Tx, membership_id: UUID, *, at_period_end: bool = False, unt
 
     What is left of the paid period at once is kept, and comes after the pause; credits lapse as they would have. A pause that
     is, or is planned, gets another end by another call. Raises MembershipUnknown, MembershipOver, MembershipNotReady,
-    RenewalUnderWay, PauseEndsBeforeItBegins, ProviderPausesAtOnce.
+    RenewalUnderWay, PauseEndsBeforeItBegins, ProviderActsAtOnce.
     """
     before = await lock(tx, membership_id)
     begins = before.period_end if at_period_end and before.status != "paused" else tx.now
@@ -72,7 +72,7 @@ def _refuse_untimely(before: Membership, now: datetime, *, at_period_end: bool) 
     shown = public_id("mbs", before.id)
     if before.billing == "provider":
         if at_period_end:
-            raise ProviderPausesAtOnce(loc=("body", "at_period_end"), membership_id=shown, provider=before.provider)
+            raise ProviderActsAtOnce(loc=("body", "at_period_end"), membership_id=shown, provider=before.provider)
     elif before.renews_at is None or before.renews_at <= now:
         raise RenewalUnderWay(membership_id=shown)
 

@@ -81,6 +81,11 @@ async def departures_of(tx: Tx, membership_id: UUID) -> list[Departure]:
     return await queries.select_departures(tx, [membership_id])
 
 
+async def departures_page(tx: Tx, *, reason: str | None = None, before: UUID | None = None, limit: int = 20) -> list[Departure]:
+    """What was said on leaving, of all memberships, newest first; for one reason only, where it is given."""
+    return await queries.select_departures_page(tx, reason=reason, before=before, limit=limit)
+
+
 async def reasons_of_leaving(tx: Tx, since: datetime, until: datetime) -> list[tuple[str, int]]:
     """How many memberships each reason of leaving was said for in a time, the most frequent first."""
     return await queries.count_departures(tx, since, until)

@@ -1,5 +1,7 @@
 """Beginning a membership: it is incomplete, and its first period open, until that is paid."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -25,6 +27,7 @@ async def start(
     billing: Billing = "vezne",
     provider: str | None = None,
     amount_minor: int | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> tuple[Membership, Period]:
     """A membership that waits for its first period to be paid: from that moment on it runs, whenever it comes.
 
@@ -42,7 +45,7 @@ async def start(
     period = new_period(
         tx, new_id(), plan, 1, currency, starts_at=tx.now, ends_at=ends_at, amount=amount, price=price, trial=bool(days)
     )
-    membership = _membership(tx, customer_id, plan, period, billing, provider)
+    membership = replace(_membership(tx, customer_id, plan, period, billing, provider), metadata=metadata or {})
     if not await queries.insert_membership(tx, membership):
         await refuse_subscribed(tx, customer_id, plan.family)
         raise Busy(retry_after=1)  # the one that was in the way ended meanwhile

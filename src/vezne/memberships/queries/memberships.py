@@ -250,6 +250,20 @@ async def select_departures(tx: Tx, membership_ids: Sequence[UUID]) -> list[Depa
     return [Departure(**row) for row in rows]
 
 
+async def select_departures_page(tx: Tx, *, reason: str | None, before: UUID | None, limit: int) -> list[Departure]:
+    """What was said on leaving, newest first."""
+    rows = await tx.fetch(
+        """SELECT id, membership_id, plan_id, reason, comment, at_period_end, said_at FROM membership_departures
+           WHERE tenant_id = $1 AND ($2::text IS NULL OR reason = $2) AND ($3::uuid IS NULL OR id < $3)
+           ORDER BY id DESC LIMIT $4""",
+        tx.tenant_id,
+        reason,
+        before,
+        limit,
+    )
+    return [Departure(**row) for row in rows]
+
+
 async def count_departures(tx: Tx, since: datetime, until: datetime) -> list[tuple[str, int]]:
     """How often each reason of leaving was said in a time, the most frequent first; whoever stayed after all is not counted."""
     rows = await tx.fetch(

@@ -31,7 +31,8 @@ class Priced:
 
     `accepts`: the kinds of stored value that may pay it (`money`, `gift_card`, `credits`, `coins`). `life`: how long it can be
     kept for an order that is not paid; None: as long as the order is open. `discount_minor`: what promo codes took off its price,
-    which they do not where it is not `discountable`: what gives its own price's worth of money.
+    which they do not where it is not `discountable`: what gives its own price's worth of money. `recurs`: it is to be paid again
+    later, so the provider is asked to keep what it is paid with.
     """
 
     amount: Money
@@ -43,6 +44,7 @@ class Priced:
     life: timedelta | None = None
     discountable: bool = True
     discount_minor: int = 0
+    recurs: bool = False
 
     @property
     def price(self) -> Money:

@@ -89,6 +89,7 @@ class Membership:
             details={"plan_id": public_id("pln", plan.id), "trial_days": days},
             accepts=ACCEPTS,
             discountable=not days,
+            recurs=True,
         )
 
     async def discounted(self, _tx: Tx, priced: Priced, discount: Money, trial_days: int) -> Priced:
@@ -170,7 +171,7 @@ async def _price_of_period(tx: Tx, customer_id: UUID, period_id: UUID) -> Priced
         "period_id": shown,
         "plan_id": public_id("pln", period.plan_id),
     }
-    return Priced(amount=period.amount, description=plan.name, details=details, accepts=ACCEPTS, discountable=False)
+    return Priced(amount=period.amount, description=plan.name, details=details, accepts=ACCEPTS, discountable=False, recurs=True)
 
 
 async def _price_of_change(tx: Tx, customer_id: UUID, membership_id: UUID, plan_id: UUID) -> Priced:
@@ -186,6 +187,7 @@ async def _price_of_change(tx: Tx, customer_id: UUID, membership_id: UUID, plan_
         accepts=ACCEPTS,
         life=max(timedelta(seconds=1), membership.period_end - tx.now),
         discountable=False,
+        recurs=True,
     )
 
 

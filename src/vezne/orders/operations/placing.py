@@ -139,6 +139,7 @@ async def place(
 async def keep(tx: Tx, order_id: UUID, wanted: Wanted, drafted: Draft) -> Placed:
     """Place a drafted order under this number; see `place`."""
     total, life = drafted.total, drafted.life(wanted.expires_after)
+    wanted = replace(wanted, save_method=wanted.save_method or any(priced.recurs for priced in drafted.priced))
     if drafted.applied is not None:
         await promos.reserve(tx, order_id, drafted.applied, total)
     chosen = await tendering.choose(tx, order_id, wanted.customer_id, total, drafted.priced, wanted.tenders)
