@@ -38,6 +38,9 @@ DOCUMENTED: Final[Mapping[tuple[str, str], str]] = {
     ("GET", "/payment/credit-packs"): "/v1/credit-packs",
     ("GET", "/payment/credit-packs/{item_id}"): "/v1/credit-packs/{item_id}",
     ("POST", "/payment/credit-packs/{item_id}/purchase"): "/v1/credit-packs/{item_id}/purchases",
+    # promo codes (CM13)
+    ("POST", "/payment/promo-codes/validate"): "/v1/promo-codes/validate",
+    ("POST", "/payment/promo-codes/apply"): "/v1/promo-codes/apply",
     # event tickets: payment orders (ET12)
     ("POST", "/api/payments/orders"): "/v1/ticket-orders",
     ("GET", "/api/payments/orders/{order_id}"): "/v1/ticket-orders/{order_id}",
@@ -55,6 +58,11 @@ DOCUMENTED: Final[Mapping[tuple[str, str], str]] = {
     ("GET", "/demo/available-storages"): "/v1/demo/available-storages",
     ("POST", "/demo/payments/{intent_id}/simulate"): "/v1/demo/payments/{intent_id}/simulate",
     ("POST", "/demo/widget-reservations/{reservation_id}/convert"): "/v1/demo/widget-reservations/{reservation_id}/convert",
+    # credits and memberships: memberships (CM3, CM13)
+    ("GET", "/payment/memberships"): "/v1/plans",
+    ("GET", "/payment/memberships/current"): "/v1/memberships/current",
+    ("POST", "/payment/memberships/{plan_id}/subscribe"): "/v1/plans/{plan_id}/subscriptions",
+    ("POST", "/payment/memberships/cancel"): "/v1/memberships/current/cancellations",
 }
 """Method and path as documented → the path of the twin, which takes the same method."""
 

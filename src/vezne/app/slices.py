@@ -14,9 +14,11 @@ from vezne.kernel.db import Database
 from vezne.kernel.fast_lane import FastRoute
 from vezne.kernel.mail.api import api as mail_api
 from vezne.ledger.api import api as ledger_api
+from vezne.memberships.api import ROUTERS as MEMBERSHIPS
 from vezne.orders.api import ROUTERS as ORDERS
 from vezne.payments import Gateways
 from vezne.payments.api import ROUTERS as PAYMENTS
+from vezne.promos.api import ROUTERS as PROMOS
 from vezne.rewards.api import ROUTERS as REWARDS
 from vezne.settlements.api import ROUTERS as SETTLEMENTS
 from vezne.wallets.api import FAST as WALLETS_FAST
@@ -31,7 +33,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     *WALLETS,
     *PAYMENTS,
     *BOOKINGS,
+    *MEMBERSHIPS,
     *SETTLEMENTS,
+    *PROMOS,
     *REWARDS,
     *ORDERS,
     *CHECKOUT,

@@ -1,6 +1,7 @@
 """Orders over HTTP. Nothing here talks to a provider, except where documented tickets are ordered, outside any transaction."""
 
 from vezne.orders.api.credit_packs import credit_packs_api
+from vezne.orders.api.memberships import changes_api, subscribing_api
 from vezne.orders.api.orders import api as orders_api
 from vezne.orders.api.promo_codes import promo_codes_api
 from vezne.orders.api.quotes import quotes_api
@@ -21,6 +22,8 @@ ROUTERS = (
     placing_api,
     tickets_api,
     credit_packs_api,
+    subscribing_api,
+    changes_api,
 )
 
 __all__ = ["ROUTERS"]
