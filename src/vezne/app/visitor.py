@@ -82,6 +82,10 @@ class Visitor:
             step = await self._answer(step, card, checkout_url)
         raise PageUnexpected(f"{PageUnexpected.__doc__} The provider's pages do not end.")
 
+    async def open(self, url: str) -> Page:
+        """The page at an address, or where it leads to."""
+        return await self._arrive(await self.client.get(url))
+
     async def enter(self, action: str, fields: Mapping[str, str]) -> Page:
         """Post a form that a program was given for the browser; the page it leads to."""
         return await self._arrive(await self.client.post(action, data=dict(fields)))
