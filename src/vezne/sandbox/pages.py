@@ -39,9 +39,10 @@ _SEE_OTHER = 303
 _UNPROCESSABLE = 422
 
 
-def amount_text(amount_minor: int, currency: str, language: str) -> str:
-    """The amount as people write it, with the decimals ISO 4217 gives the currency."""
-    amount = Decimal(amount_minor).scaleb(-(Iso4217(currency).exponent or 0))
+def amount_text(amount_minor: int, currency: str, language: str, decimals: int | None = None) -> str:
+    """The amount as people write it, with the decimals a provider gives the currency, else those of ISO 4217."""
+    exponent = Iso4217(currency).exponent or 0 if decimals is None else decimals
+    amount = Decimal(amount_minor).scaleb(-exponent)
     text = str(format_currency(amount, currency, locale=language, decimal_quantization=False))
     return _CODE_BEFORE_DIGIT.sub("\\g<0>\N{NO-BREAK SPACE}", text)
 

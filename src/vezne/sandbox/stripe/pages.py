@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from urllib.parse import urlencode
 
 from babel.dates import format_datetime
-from babel.numbers import format_currency
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from vezne.sandbox import pages
 from vezne.sandbox.api import read_limited
 from vezne.sandbox.cards import Card, digits_of
 from vezne.sandbox.forms import LARGEST_FORM, CardForm, check_card_form, read_form
@@ -44,10 +43,7 @@ _MARK = "{CHECKOUT_SESSION_ID}"
 
 def amount_text(amount: int, currency: str, language: str) -> str:
     """The amount as people write it, with the decimals it has at Stripe."""
-    text = format_currency(
-        Decimal(amount).scaleb(-exponent(currency)), currency.upper(), locale=language, decimal_quantization=False
-    )
-    return str(text)
+    return pages.amount_text(amount, currency.upper(), language, exponent(currency))
 
 
 def way_back(session: Object) -> str:

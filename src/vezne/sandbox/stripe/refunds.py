@@ -10,6 +10,7 @@ from vezne.sandbox.stripe.errors import StripeRefused, invalid, missing, unexpec
 from vezne.sandbox.stripe.shapes import Object, change, new
 
 KIND = "refund"
+_CUSTOMER_ANSWERS_WITHIN = timedelta(days=45)
 _REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 
 
@@ -78,12 +79,9 @@ def _create(call: Call) -> Object:
     made["balance_transaction"] = balance["id"]
     _count(tx, charge, amount)
     events.emit(tx, "refund.created", made)
-    if pending or ends in {"failed", "requires_action"}:
-        # One that needs its customer is done after as long again as a slow payment.
-        later = tx.settings.delayed_success if wait is None else wait
+    if to_ask or pending or ends == "failed" or faults.armed(tx).refunds.fail:
+        later = _CUSTOMER_ANSWERS_WITHIN if to_ask else tx.settings.delayed_success if wait is None else wait
         timers.wind_after(tx, later, "settle_refund", made["id"], timers.clock_of(tx, charge))
-    elif faults.armed(tx).refunds.fail:
-        timers.wind_after(tx, timedelta(0), "settle_refund", made["id"], timers.clock_of(tx, charge))
     return made
 
 
@@ -115,8 +113,9 @@ def _settle(tx: Tx, id_: str, _: int) -> None:
     armed = faults.armed(tx).refunds.fail
     if armed:
         faults.fire(tx, "refunds.fail")
-    if not armed and (card is None or card.refund != "failed"):
-        if refund["status"] != "succeeded":
+    failed = armed or refund["status"] == "requires_action" or (card is not None and card.refund == "failed")
+    if not failed:
+        if refund["status"] == "pending":
             _end(tx, refund, "succeeded", "refund.updated")
         return
     _return(tx, refund, charge)

@@ -1,6 +1,7 @@
 """Where Stripe answers: its own paths at the root, as its SDK calls them, and ours under /stripe."""
 
 from vezne.sandbox.stripe import (
+    billing,
     charges,
     clocks,
     customers,
@@ -26,6 +27,7 @@ ROUTES = (
     *disputes.ROUTES,
     *webhooks.ROUTES,
     *clocks.ROUTES,
+    *billing.ROUTES,
     *pages.ROUTES,
     *play.ROUTES,
 )

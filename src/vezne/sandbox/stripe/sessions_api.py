@@ -15,8 +15,9 @@ _LETTERS = 58
 _MARK = "{CHECKOUT_SESSION_ID}"
 _SHORTEST, _LONGEST = 30 * 60, 24 * 3600
 _LOCALES = (
-    "auto bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hr hu id it ja ko lt lv ms mt nb nl pl pt pt-BR ro ru sk sl sv th"
-    " tr vi zh zh-HK zh-TW".split()  # noqa: SIM905
+    *("auto", "bg", "cs", "da", "de", "el", "en", "en-GB", "es", "es-419", "et", "fi", "fil", "fr", "fr-CA", "hr", "hu", "id"),
+    *("it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl", "pl", "pt", "pt-BR", "ro", "ru", "sk", "sl", "sv", "th", "tr", "vi"),
+    *("zh", "zh-HK", "zh-TW"),
 )
 _CHANGES_NOTHING = (
     "adaptive_pricing",
