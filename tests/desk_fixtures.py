@@ -141,10 +141,10 @@ class Desk:
         return await payments.finalise(self.db, self.gateways, self.principal, payment_id)
 
     async def work(self, *names: str, ahead: timedelta = timedelta()) -> int:
-        """Do the tenant's jobs that are due within `ahead` (only those named, when any are) until none is left; how many."""
+        """Do the payments' jobs that are due within `ahead` (only those named, when any are) until none is left; how many."""
         jobs = jobs_on(self.gateways)
         done = 0
-        while calls := await self._take(names, ahead):
+        while calls := await self._take(names or tuple(jobs), ahead):
             for call in calls:
                 await jobs[call.name](self.db, call)
                 done += 1

@@ -21,6 +21,7 @@ REACTIONS = Reactions(
         payments.InvoiceFailed: [memberships.on_invoice_failed],
         payments.DisputeLost: [orders.on_dispute_lost],
         payments.InvoicePaid: [orders.on_invoice_paid],
+        wallets.WalletOpened: [rewards.on_wallet_opened],
         orders.OrderFulfilled: [rewarding.on_order_fulfilled],
         orders.OrderRefundMade: [rewarding.on_order_refunded],
         orders.OrderRefunded: [rewarding.on_order_refunded],

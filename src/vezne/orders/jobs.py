@@ -1,9 +1,10 @@
-"""What time does to orders: memberships that go on; run by the clock, per tenant."""
+"""What time does to orders: memberships that go on, run by the clock, per tenant; and the letters that orders send."""
 
 from vezne import memberships
 from vezne.kernel.db import Database
+from vezne.kernel.ids import parse_id
 from vezne.kernel.jobs import JobCall
-from vezne.orders.operations import renewing
+from vezne.orders.operations import receipts, renewing
 
 
 async def renew_due(db: Database, call: JobCall) -> None:
@@ -24,3 +25,15 @@ async def retry_due(db: Database, call: JobCall) -> None:
         for period in periods:
             async with db.transaction(call.principal) as tx:
                 await renewing.retry(tx, period)
+
+
+async def send_receipt(db: Database, call: JobCall) -> None:
+    """Post the receipt of an order that is fulfilled. Again: it was posted."""
+    await receipts.send_receipt(db, call.principal, parse_id("ord", call.payload["order_id"]))
+
+
+async def send_refund_letter(db: Database, call: JobCall) -> None:
+    """Post where the money of a refund goes. Again: it was posted."""
+    order_id, refund_id = parse_id("ord", call.payload["order_id"]), parse_id("ref", call.payload["refund_id"])
+    async with db.transaction(call.principal) as tx:
+        await receipts.send_refund_letter(tx, order_id, refund_id)

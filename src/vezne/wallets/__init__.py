@@ -42,6 +42,7 @@ from vezne.wallets.models import (
 )
 from vezne.wallets.operations.audit import audit
 from vezne.wallets.operations.expiry import expire_lots
+from vezne.wallets.operations.granted import granted_lots
 from vezne.wallets.operations.grants import Grant, grant_many
 from vezne.wallets.operations.history import history, transaction
 from vezne.wallets.operations.holds import capture, expire_holds, extend, hold, hold_of, release
@@ -120,6 +121,7 @@ __all__ = [
     "extend",
     "freeze",
     "grant_many",
+    "granted_lots",
     "history",
     "hold",
     "hold_of",

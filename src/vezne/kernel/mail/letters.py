@@ -4,7 +4,7 @@ What people typed may stand in a name or a subject: line breaks and other contro
 """
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -53,6 +53,10 @@ class Letter:
     """The public id of what it is about."""
     dedupe: str | None = None
     attachments: tuple[Attachment, ...] = ()
+
+    def with_files(self, *files: Attachment) -> "Letter":
+        """The same letter with these files."""
+        return replace(self, attachments=(*self.attachments, *files))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

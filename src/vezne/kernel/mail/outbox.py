@@ -1,7 +1,7 @@
 """The outbox: letters waiting, sent, failed or kept as files, per tenant."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -113,7 +113,7 @@ async def send_again(tx: Tx, mail_id: UUID) -> Mail:
     if found.status == "waiting":
         raise MailWaiting(mail_id=public_id("eml", mail_id))
     letter = letters.unseal(tx.vault, body)
-    again = await post(tx, Letter(**{each.name: getattr(letter, each.name) for each in fields(Letter)} | {"dedupe": None}))
+    again = await post(tx, replace(letter, dedupe=None))
     if again is None:
         raise RuntimeError("a letter without dedupe was there already")
     return await mail(tx, again)

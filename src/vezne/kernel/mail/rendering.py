@@ -7,6 +7,7 @@ both: `t('mail.receipt.title', name=…)`, `money(value)`, `moment(at)`, `day(at
 Values are escaped in the HTML. Nothing is loaded from elsewhere: no remote image, no web font.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -23,6 +24,8 @@ from vezne.kernel.money import Money, format_money
 from vezne.kernel.pages import Translator
 
 _HOUSE: Final = Path(__file__).resolve().parents[2]
+_GAPS: Final = re.compile(r"\n{3,}")
+_NO_WEB_FONTS: Final = mrml.RenderOptions(fonts={})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,13 @@ class Letters:
         """A message outside a template: the subject."""
         return self._translator.template(language, key).format(**names)
 
-    def render(self, name: str, *, language: str, sender: str, zone: ZoneInfo, **context: object) -> Body:
-        """The letter `name`. `sender` is who it is from, as people know them; times are shown in `zone`."""
+    def render(self, letter: str, /, *, language: str, sender: str, zone: ZoneInfo, **context: object) -> Body:
+        """The letter of this name. `sender` is who it is from, as people know them; times are shown in `zone`."""
         known = {**context, "lang": language, "sender": sender, "zone": zone}
-        html = mrml.to_html(self._environment.get_template(f"{name}.mjml").render(known)).content
-        text = self._environment.get_template(f"{name}.txt").render(known)
-        return Body(html, "\n".join(line.rstrip() for line in text.strip().splitlines()) + "\n")
+        written = self._environment.get_template(f"{letter}.mjml").render(known)
+        html = mrml.to_html(written, render_options=_NO_WEB_FONTS).content
+        text = self._environment.get_template(f"{letter}.txt").render(known)
+        return Body(html, _GAPS.sub("\n\n", "\n".join(line.rstrip() for line in text.strip().splitlines())) + "\n")
 
     @pass_context
     def _t(self, context: Context, key: str, **names: object) -> str:
