@@ -1,6 +1,7 @@
 """Who acts: every transaction has one, and every event names it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Self
 from uuid import UUID
 
@@ -28,6 +29,8 @@ class Principal:
     """The one payee whose data it may see and act on; None: everybody's."""
     customer_id: UUID | None = None
     """The one customer whose own things it may see and act on; None: everybody's."""
+    expires_at: datetime | None = None
+    """When it is no longer believed, in real time: what lasts longer than a request ends then; None: whenever it is revoked."""
 
     @classmethod
     def system(cls, tenant_id: int, name: str, *, livemode: bool = False) -> Self:

@@ -275,6 +275,28 @@ class WalletHold:
         return self.amount.minor - self.captured_minor - self.released_minor
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What a wallet held when somebody looked, in minor units. `version` counts its transactions: a hold leaves it as it is."""
+
+    wallet_id: UUID
+    balance_minor: int
+    available_minor: int
+    held_minor: int
+    currency: str
+    version: int
+    at: datetime
+
+    def same(self, other: "Sight") -> bool:
+        """Whether both show the same, whenever they were seen."""
+        return (self.version, self.balance_minor, self.available_minor, self.held_minor) == (
+            other.version,
+            other.balance_minor,
+            other.available_minor,
+            other.held_minor,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Holdings:
     """What a wallet holds, in minor units: `available` can be spent now, `held` is reserved, `lapsed` waits to be written off."""

@@ -39,6 +39,7 @@ Bonus = Annotated[int, Field(strict=True, ge=0, le=MOST_UNITS, description="unit
 Days = Annotated[int, Field(strict=True, ge=1, le=36_500)]
 Unit = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{3,11}$")]
 Accepts = Annotated[list[StoredValue], Field(max_length=4, description="which stored value may pay")]
+_PAID_BY: tuple[StoredValue, ...] = ("money", "gift_card")
 LongText = Annotated[str, StringConstraints(max_length=2000)]
 
 
@@ -76,7 +77,7 @@ class PackIn(RequestModel):
     max_units: Units = Field(MOST_UNITS, description="the most")
     bonus_units: Bonus = 0
     life_days: Days | None = Field(None, description="how long what was bought lives; null: as the tenant's grants do")
-    accepts: Accepts = Field(default_factory=lambda: ["money", "gift_card"])
+    accepts: Accepts = Field(default_factory=lambda: list(_PAID_BY))
     on_sale_from: Moment | None = None
     on_sale_until: Moment | None = None
     metadata: Metadata = Field(default_factory=dict)

@@ -90,7 +90,8 @@ class Authenticator:
             key, livemode = found
             if key.last_used_on != now.date():
                 await queries.mark_key_used(connection, text.tenant_id, key.id, now.date())
-        principal = Principal(text.tenant_id, f"key:{public_id('key', key.id)}", "key", key.granted(), livemode, key.id)
+        actor = f"key:{public_id('key', key.id)}"
+        principal = Principal(text.tenant_id, actor, "key", key.granted(), livemode, key.id, expires_at=key.expires_at)
         self._remember(hash_, principal, asked, None if key.expires_at is None else key.expires_at - now)
         return principal
 

@@ -72,10 +72,11 @@ def read_token(vault: Vault, text: str) -> TokenSays:
             continue
         customer_id = UUID(claims["customer"])
         actor = f"customer:{public_id('cus', customer_id)}"
+        until = datetime.fromtimestamp(claims["exp"], clock.real_now().tzinfo)
         return TokenSays(
-            Principal(claims["tenant"], actor, "customer", CUSTOMER, claims["live"], customer_id=customer_id),
+            Principal(claims["tenant"], actor, "customer", CUSTOMER, claims["live"], customer_id=customer_id, expires_at=until),
             UUID(claims["key"]) if claims["key"] else None,
-            datetime.fromtimestamp(claims["exp"], clock.real_now().tzinfo),
+            until,
         )
     raise CustomerTokenInvalid
 
