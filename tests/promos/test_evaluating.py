@@ -7,7 +7,7 @@ import pytest
 
 from promos_fixtures import Booth, basket, line
 from tenancy_fixtures import TestTenant
-from vezne import promos
+from vezne import catalog, promos
 from vezne.kernel.ids import new_id
 from vezne.kernel.money import Money
 from vezne.kernel.principal import Principal
@@ -114,7 +114,8 @@ async def test_cm4_some_codes_are_for_some_customers(booth: Booth) -> None:
 
 
 async def test_cm4_some_codes_are_for_some_products_currencies_and_sums(booth: Booth) -> None:
-    item = uuid4()
+    async with booth.db.transaction(booth.tenant.principal) as tx:
+        item = (await catalog.create_item(tx, catalog.NewItem(name="Seat"))).id
     await booth.give("ITEM", item_ids=(item,))
     await booth.give("PACKS", line_kinds=("credit_pack",))
     await booth.give("LIRA", currencies=("TRY",))

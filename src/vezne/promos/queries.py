@@ -162,6 +162,20 @@ async def select_codes(tx: Tx, *, limit: int, before: UUID | None, promotion_id:
     return [_code(row) for row in rows]
 
 
+async def select_codes_with_uses(tx: Tx, promotion_id: UUID) -> list[tuple[Code, int]]:
+    """Every code of a promotion, oldest first, and how many of its uses are reserved or redeemed."""
+    rows = await tx.fetch(
+        """SELECT code.*, coalesce(used.used, 0) AS used FROM promo_codes AS code
+           LEFT JOIN (SELECT code_id, count(*) AS used FROM promo_redemptions
+                      WHERE tenant_id = $1 AND promotion_id = $2 AND status <> 'released' GROUP BY code_id) AS used
+               ON used.code_id = code.id
+           WHERE code.tenant_id = $1 AND code.promotion_id = $2 ORDER BY code.id""",
+        tx.tenant_id,
+        promotion_id,
+    )
+    return [(_code(row), row["used"]) for row in rows]
+
+
 async def update_code(tx: Tx, code: Code) -> None:
     """What may be changed of a locked code."""
     await tx.execute(

@@ -4,7 +4,8 @@ Where there is a limit, the row counts and is locked; where there is none it is 
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, LiteralString
 from uuid import UUID
 
 from vezne.kernel.db import Tx
@@ -12,48 +13,72 @@ from vezne.kernel.db import Tx
 Found = Literal["taken", "exhausted", "inactive"]
 
 
-async def take_promotion(tx: Tx, promotion_id: UUID, *, late: bool) -> Found:
-    """One use of the promotion; `late`: whether it is still given was judged when the order was placed."""
-    while True:
-        if await tx.execute(
-            """UPDATE promotions SET uses = uses + 1
-               WHERE tenant_id = $1 AND id = $2 AND uses < max_uses AND (active OR $3)""",
-            tx.tenant_id,
-            promotion_id,
-            late,
-        ):
-            return "taken"
-        row = await tx.fetchrow(
-            "SELECT active, max_uses, uses FROM promotions WHERE tenant_id = $1 AND id = $2 FOR SHARE", tx.tenant_id, promotion_id
-        )
-        if row is None or not (row["active"] or late):
-            return "inactive"
-        if row["max_uses"] is None:
-            return "taken"
-        if row["uses"] >= row["max_uses"]:
-            return "exhausted"
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Something whose uses are counted where they are limited."""
+
+    take: LiteralString
+    give_up: LiteralString
+    look: LiteralString
+    hold_still: LiteralString
 
 
-async def take_code(tx: Tx, code_id: UUID, *, late: bool) -> Found:
-    """One use of the code."""
+PROMOTIONS = Counted(
+    take="UPDATE promotions SET uses = uses + 1 WHERE tenant_id = $1 AND id = $2 AND uses < max_uses AND (active OR $3)",
+    give_up="UPDATE promotions SET uses = uses - 1 WHERE tenant_id = $1 AND id = $2 AND max_uses IS NOT NULL",
+    look="SELECT active, max_uses, uses FROM promotions WHERE tenant_id = $1 AND id = $2",
+    hold_still="SELECT active, max_uses, uses FROM promotions WHERE tenant_id = $1 AND id = $2 FOR SHARE",
+)
+CODES = Counted(
+    take="UPDATE promo_codes SET uses = uses + 1 WHERE tenant_id = $1 AND id = $2 AND uses < max_uses AND (active OR $3)",
+    give_up="UPDATE promo_codes SET uses = uses - 1 WHERE tenant_id = $1 AND id = $2 AND max_uses IS NOT NULL",
+    look="SELECT active, max_uses, uses FROM promo_codes WHERE tenant_id = $1 AND id = $2",
+    hold_still="SELECT active, max_uses, uses FROM promo_codes WHERE tenant_id = $1 AND id = $2 FOR SHARE",
+)
+
+
+class _LimitedMeanwhileError(Exception):
+    """There is a limit now: the row is not to be held still, or those who hold it so would wait for each other."""
+
+
+async def take(tx: Tx, counted: Counted, id_: UUID, *, limited: bool, late: bool = False) -> Found:
+    """One use. `limited` is what was last seen; `late`: whether it is still given was judged when the order was placed."""
     while True:
-        if await tx.execute(
-            """UPDATE promo_codes SET uses = uses + 1
-               WHERE tenant_id = $1 AND id = $2 AND uses < max_uses AND (active OR $3)""",
-            tx.tenant_id,
-            code_id,
-            late,
-        ):
+        if limited and await tx.execute(counted.take, tx.tenant_id, id_, late):
             return "taken"
-        row = await tx.fetchrow(
-            "SELECT active, max_uses, uses FROM promo_codes WHERE tenant_id = $1 AND id = $2 FOR SHARE", tx.tenant_id, code_id
-        )
+        row = await tx.fetchrow(counted.look, tx.tenant_id, id_)
         if row is None or not (row["active"] or late):
             return "inactive"
-        if row["max_uses"] is None:
-            return "taken"
-        if row["uses"] >= row["max_uses"]:
+        if row["max_uses"] is not None and row["uses"] >= row["max_uses"]:
             return "exhausted"
+        limited = row["max_uses"] is not None
+        if not limited:
+            if await _unlimited(tx, counted, id_, late=late):
+                return "taken"
+            limited = True
+
+
+async def give_up(tx: Tx, counted: Counted, id_: UUID) -> None:
+    """One use less."""
+    while not await tx.execute(counted.give_up, tx.tenant_id, id_):
+        if await _unlimited(tx, counted, id_, late=True):
+            return
+
+
+async def _unlimited(tx: Tx, counted: Counted, id_: UUID, *, late: bool) -> bool:
+    """Whether there is no limit, which stays so until this transaction ends; where there is one, nothing is locked."""
+    try:
+        async with tx.savepoint():
+            await _hold_still(tx, counted, id_, late=late)
+    except _LimitedMeanwhileError:
+        return False
+    return True
+
+
+async def _hold_still(tx: Tx, counted: Counted, id_: UUID, *, late: bool) -> None:
+    row = await tx.fetchrow(counted.hold_still, tx.tenant_id, id_)
+    if row is None or row["max_uses"] is not None or not (row["active"] or late):
+        raise _LimitedMeanwhileError
 
 
 async def take_identities(tx: Tx, promotion_id: UUID, identities: Sequence[bytes], limit: int | None) -> bool:
@@ -69,32 +94,6 @@ async def take_identities(tx: Tx, promotion_id: UUID, identities: Sequence[bytes
         limit,
     )
     return taken == len(identities)
-
-
-async def give_up_promotion(tx: Tx, promotion_id: UUID) -> None:
-    """One use less."""
-    while not await tx.execute(
-        "UPDATE promotions SET uses = uses - 1 WHERE tenant_id = $1 AND id = $2 AND max_uses IS NOT NULL",
-        tx.tenant_id,
-        promotion_id,
-    ):
-        unlimited = await tx.fetchval(
-            "SELECT max_uses IS NULL FROM promotions WHERE tenant_id = $1 AND id = $2 FOR SHARE", tx.tenant_id, promotion_id
-        )
-        if unlimited is not False:
-            return
-
-
-async def give_up_code(tx: Tx, code_id: UUID) -> None:
-    """One use less."""
-    while not await tx.execute(
-        "UPDATE promo_codes SET uses = uses - 1 WHERE tenant_id = $1 AND id = $2 AND max_uses IS NOT NULL", tx.tenant_id, code_id
-    ):
-        unlimited = await tx.fetchval(
-            "SELECT max_uses IS NULL FROM promo_codes WHERE tenant_id = $1 AND id = $2 FOR SHARE", tx.tenant_id, code_id
-        )
-        if unlimited is not False:
-            return
 
 
 async def give_up_identities(tx: Tx, promotion_id: UUID, identities: Sequence[bytes]) -> None:

@@ -66,6 +66,14 @@ class PromotionMalformed(Invalid):
     """A promotion's {field} {reason}."""
 
 
+class PromotionNotChanged(Invalid):
+    """Give at least one detail of the promotion to change; what it gives is not changed: make another."""
+
+
+class PromoCodeNotChanged(Invalid):
+    """Give at least one detail of the code to change."""
+
+
 class PromoCodeMalformed(Invalid):
     """A promo code is 3 to 64 Latin letters and digits, with hyphens or underscores between them; not {code}."""
 

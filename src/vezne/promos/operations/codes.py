@@ -1,7 +1,10 @@
 """Codes: one that people remember, or thousands that each work once."""
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from vezne.kernel.db import Tx
@@ -70,8 +73,10 @@ def _code(tx: Tx, promotion_id: UUID, shown: str, folded: str, max_uses: int | N
     )
 
 
-async def change_code(tx: Tx, code_id: UUID, *, active: bool | None = None, max_uses: int | None = None) -> Code:
-    """Say whether a code is taken, or how often. What is reserved or redeemed stays; the same again changes nothing.
+async def change_code(tx: Tx, code_id: UUID, **changes: Any) -> Code:  # noqa: ANN401 - either of the two
+    """Say whether a code is taken (`active`), or how often (`max_uses`; None: as its promotion).
+
+    What is reserved or redeemed stays; the same again changes nothing.
 
     Raises PromoCodeUnknown, UsesBelowTaken.
     """
@@ -80,10 +85,10 @@ async def change_code(tx: Tx, code_id: UUID, *, active: bool | None = None, max_
         raise PromoCodeUnknown(code_id=public_id("pcd", code_id))
     await queries.lock_promotion(tx, found.promotion_id)  # before its codes, always in that order
     before = await queries.lock_code(tx, code_id) or found
-    after = replace(before, active=before.active if active is None else active, max_uses=max_uses or before.max_uses)
-    if after.max_uses != before.max_uses and after.max_uses is not None:
-        uses = await queries.count_uses(tx, code_id=code_id)
-        if uses > after.max_uses:
+    after = replace(before, **{name: changes[name] for name in ("active", "max_uses") if name in changes})
+    if after.max_uses != before.max_uses:
+        uses = 0 if after.max_uses is None else await queries.count_uses(tx, code_id=code_id)
+        if after.max_uses is not None and uses > after.max_uses:
             raise UsesBelowTaken(loc=("body", "max_uses"), uses=uses, maximum=after.max_uses)
         after = replace(after, uses=uses)
     if after != before:
@@ -109,6 +114,18 @@ async def codes(
         return []
     folded = None if read is None else read[1]
     return await queries.select_codes(tx, limit=limit, before=before, promotion_id=promotion_id, folded=folded)
+
+
+async def written(tx: Tx, promotion_id: UUID) -> str:
+    """All codes of a promotion as CSV (RFC 4180), oldest first. Raises PromotionUnknown."""
+    await promotion(tx, promotion_id)
+    text = io.StringIO()
+    rows = csv.writer(text)
+    rows.writerow(["code", "max_uses", "uses", "active", "created_at"])
+    for code, used in await queries.select_codes_with_uses(tx, promotion_id):
+        limit = "" if code.max_uses is None else code.max_uses
+        rows.writerow([code.code, limit, used, "yes" if code.active else "no", code.created_at.isoformat()])
+    return text.getvalue()
 
 
 async def code_performance(tx: Tx, code_id: UUID) -> list[Performance]:

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from typing import Any
 from uuid import UUID
 
-from vezne import identity
+from vezne import catalog, identity
 from vezne.kernel.db import Tx
 from vezne.kernel.ids import new_id, public_id
 from vezne.promos import queries
@@ -20,9 +20,10 @@ CHANGEABLE = frozenset({"name", "starts_at", "ends_at", "max_uses", "max_uses_pe
 async def create_promotion(tx: Tx, terms: Terms, *, customer_ids: Sequence[UUID] | None = None) -> Promotion:
     """Make a promotion, for the customers on the list alone where one is given; each call another one. It needs a code.
 
-    Raises PromotionMalformed, CurrencyUnknown, CustomerNotFound.
+    Raises PromotionMalformed, CurrencyUnknown, CustomerNotFound, ItemUnknown.
     """
     refuse_malformed(terms)
+    await _refuse_unknown_items(tx, terms)
     facts = {field.name: getattr(terms, field.name) for field in fields(Terms)}
     made = Promotion(**facts, id=new_id(), listed_only=customer_ids is not None, created_at=tx.now)
     await queries.insert_promotion(tx, made)
@@ -30,6 +31,14 @@ async def create_promotion(tx: Tx, terms: Terms, *, customer_ids: Sequence[UUID]
         await _list(tx, made.id, customer_ids)
     await tx.publish(PromoCreated(promo_id=made.id, kind=made.kind))
     return made
+
+
+async def _refuse_unknown_items(tx: Tx, terms: Terms) -> None:
+    try:
+        await catalog.items_by_id(tx, terms.item_ids)
+    except catalog.ItemUnknown as unknown:
+        unknown.loc = ("body", "item_ids")
+        raise
 
 
 async def _list(tx: Tx, promotion_id: UUID, customer_ids: Sequence[UUID]) -> None:

@@ -36,13 +36,15 @@ async def reserve(tx: Tx, order_id: UUID, applied: Applied, total: Money) -> lis
 
 
 async def _take_promotion(tx: Tx, use: Use) -> None:
-    found = await queries_counting.take_promotion(tx, use.promotion.id, late=False)
+    limited = use.promotion.max_uses is not None
+    found = await queries_counting.take(tx, queries_counting.PROMOTIONS, use.promotion.id, limited=limited)
     if found != "taken":
         raise PromoInvalid(use.code.code, found)
 
 
 async def _take_code(tx: Tx, use: Use) -> None:
-    found = await queries_counting.take_code(tx, use.code.id, late=False)
+    limited = use.code.max_uses is not None
+    found = await queries_counting.take(tx, queries_counting.CODES, use.code.id, limited=limited)
     if found != "taken":
         raise PromoInvalid(use.code.code, found)
 
@@ -124,10 +126,10 @@ async def redeem(tx: Tx, order_id: UUID) -> None:
 
 async def _take_again(tx: Tx, released: Sequence[Redemption]) -> None:
     for each in released:
-        if await queries_counting.take_promotion(tx, each.promotion_id, late=True) != "taken":
+        if await _take_late(tx, queries_counting.PROMOTIONS, each.promotion_id) != "taken":
             raise PromoInvalid(each.code, "exhausted")
     for each in sorted(released, key=lambda each: each.code_id):
-        if await queries_counting.take_code(tx, each.code_id, late=True) != "taken":
+        if await _take_late(tx, queries_counting.CODES, each.code_id) != "taken":
             raise PromoInvalid(each.code, "exhausted")
     for each in released:
         promotion = await queries.select_promotion(tx, each.promotion_id)
@@ -136,13 +138,17 @@ async def _take_again(tx: Tx, released: Sequence[Redemption]) -> None:
             raise PromoInvalid(each.code, "customer_exhausted")
 
 
+async def _take_late(tx: Tx, counted: queries_counting.Counted, id_: UUID) -> queries_counting.Found:
+    return await queries_counting.take(tx, counted, id_, limited=True, late=True)
+
+
 async def release(tx: Tx, order_id: UUID) -> None:
     """The locked order ended unpaid: what it had reserved is free again. Again, or once it is paid: nothing."""
     reserved = [each for each in await queries.select_redemptions(tx, [order_id]) if each.status == "reserved"]
     for each in reserved:
-        await queries_counting.give_up_promotion(tx, each.promotion_id)
+        await queries_counting.give_up(tx, queries_counting.PROMOTIONS, each.promotion_id)
     for each in sorted(reserved, key=lambda each: each.code_id):
-        await queries_counting.give_up_code(tx, each.code_id)
+        await queries_counting.give_up(tx, queries_counting.CODES, each.code_id)
     for each in reserved:
         await queries_counting.give_up_identities(tx, each.promotion_id, each.identities)
         await queries.mark_released(tx, each.id)
