@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from memberships_fixtures import BEGIN, DAY, Club
 from vezne import memberships
+from vezne.kernel.money import Money
 from vezne.memberships.proration import part_left
 
 HALF = timedelta(days=14)  # the first period of the club's memberships is four weeks long
@@ -94,8 +95,6 @@ async def test_a_downgrade_is_for_the_end_of_the_period_and_now_it_is_refused(cl
 
 
 async def test_the_price_of_the_next_plan_is_that_of_the_day_it_was_chosen_and_the_own_plan_undoes_it(club: Club) -> None:
-    from vezne.kernel.money import Money  # noqa: PLC0415
-
     small, large = await club.plan(3_000), await club.plan(9_000, level=1)
     made = await club.begin(large)
     await club.change_later(made, small)

@@ -9,8 +9,7 @@ from memberships_fixtures import BEGIN, DAY, Club
 from vezne import identity, memberships
 from vezne.kernel.errors import Refusal
 from vezne.kernel.ids import new_id
-
-pytestmark = pytest.mark.asyncio
+from vezne.kernel.money import Money
 
 
 async def test_a_membership_begins_when_its_first_period_is_paid_and_not_when_it_was_asked_for(club: Club) -> None:
@@ -108,8 +107,6 @@ async def test_a_new_price_is_for_new_memberships_and_the_running_ones_keep_thei
     plan = await club.plan(3_000)
     made = await club.begin(plan)
     async with club.db.transaction(club.principal) as tx:
-        from vezne.kernel.money import Money  # noqa: PLC0415
-
         await memberships.set_price(tx, plan.id, Money(5_000, "TRY"))
     await club.at(made.period_end)
     (period,) = await club.renew()

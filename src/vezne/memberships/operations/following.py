@@ -99,15 +99,16 @@ async def period_of_invoice(
         )
         await period_queries.update_periods(tx, [replace(known, cycle=0 if trial else 1)])
         return known
-    change = reason != "cycle" and starts_at < membership.period_end and membership.period_start < ends_at
-    begins = max(starts_at, tx.now) if change and tx.now < ends_at else starts_at
+    change = reason == "update" or (reason == "other" and _overlaps(membership, starts_at, ends_at))
+    if change:
+        starts_at, ends_at = _of_change(membership, starts_at, ends_at, tx.now)
     period = new_period(
         tx,
         membership.id,
         plan,
         membership.numbers + 1,
         membership.currency,
-        starts_at=begins,
+        starts_at=starts_at,
         ends_at=ends_at,
         amount=amount_minor,
         price=membership.price_minor,
@@ -118,6 +119,17 @@ async def period_of_invoice(
     await period_queries.insert_periods(tx, [period])
     await tx.publish(opened(period))
     return period
+
+
+def _overlaps(membership: Membership, starts_at: datetime, ends_at: datetime) -> bool:
+    return starts_at < membership.period_end and membership.period_start < ends_at
+
+
+def _of_change(membership: Membership, starts_at: datetime, ends_at: datetime, now: datetime) -> tuple[datetime, datetime]:
+    """From when to when a change holds: from now on, to the end that the bill names where that is in the running period or later."""
+    until = ends_at if _overlaps(membership, starts_at, ends_at) else membership.period_end
+    begins = max(now, membership.period_start)
+    return (begins if begins < until else membership.period_start), until
 
 
 async def _of_purpose(tx: Tx, purpose: str) -> Membership | None:
