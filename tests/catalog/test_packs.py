@@ -230,3 +230,18 @@ async def test_packs_of_another_tenant_and_items_that_are_none_are_not_there(
 )
 async def test_a_pack_that_cannot_be_is_refused_by_its_field(shop: Shop, body: dict[str, Any], loc: list[str]) -> None:
     assert (await shop.post("/v1/credit-packs", body, status=422))["errors"][0]["loc"][: len(loc)] == loc
+
+
+async def test_cm13_a_customers_token_sees_the_packs_that_can_be_bought(shop: Shop) -> None:
+    sold = await shop.post("/v1/credit-packs", {"name": "Fifty", "units": 50, "prices": {"TRY": 4_500}})
+    gone = await shop.post("/v1/credit-packs", {"name": "Old", "units": 40, "prices": {"TRY": 4_500}})
+    await shop.patch(f"/v1/credit-packs/{gone['id']}", {"active": False})
+    made = await shop.post(f"/v1/customers/{await shop.customer()}/tokens", {})
+    own = {"Authorization": f"Bearer {made['token']}"}
+    for path in ("/v1/credit-packs", "/payment/credit-packs", "/v1/credit-packs?active=false"):
+        assert (await shop.http.get(path, headers=own)).json()["data"] == [sold]
+    assert (await shop.http.get(f"/payment/credit-packs/{sold['id']}?currency=TRY", headers=own)).json()["price"]["units"] == 50
+    assert (await shop.http.get(f"/payment/credit-packs/{gone['id']}", headers=own)).status_code == 404
+    body = {"name": "Mine", "units": 1}
+    assert (await shop.http.post("/v1/credit-packs", json=body, headers=own)).status_code == 403
+    assert (await shop.http.patch(f"/v1/credit-packs/{sold['id']}", json=body, headers=own)).status_code == 403

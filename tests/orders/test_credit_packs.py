@@ -343,3 +343,17 @@ async def test_an_order_fulfilled_twice_in_one_database_grants_once(office: BoxO
         async with office.db.transaction(office.principal) as tx:
             await orders.fulfil(tx, parse_id("ord", placed["order"]["id"]))
     assert await credits_of(office, placed) == 50
+
+
+async def test_cm13_a_customers_token_buys_for_its_own_customer(office: BoxOffice) -> None:
+    item, customer, other = await pack(office), await office.customer(), await office.customer()
+    async with office.db.transaction(office.principal) as tx:
+        given = await identity.give_token(tx, customer, life=5 * MINUTE)
+    own = {"Authorization": f"Bearer {given.text}"}
+    path = f"/v1/credit-packs/{item}/purchases"
+    bought_ = await office.http.post(path, json={}, headers=own)
+    assert bought_.status_code == 201, bought_.text
+    assert bought_.json()["order"]["customer_id"] == public_id("cus", customer)
+    assert bought_.json()["checkout_url"]
+    for_other = await office.http.post(path, json={"customer_id": public_id("cus", other)}, headers=own)
+    assert (for_other.status_code, for_other.json()["code"]) == (404, "customer_not_found")
