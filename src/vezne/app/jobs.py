@@ -43,6 +43,7 @@ async def open_jobs(settings: Settings, db: Database) -> AsyncIterator[Mapping[s
             "settlements.release_due": settlements_jobs.release_due,
             "wallets.expire_holds": wallets_jobs.expire_holds,
             "wallets.expire_lots": wallets_jobs.expire_lots,
+            "wallets.remind_expiring": wallets_jobs.remind_expiring,
         }
     finally:
         await gateways.aclose()

@@ -1,6 +1,6 @@
 """What follows from what: `now` in the same transaction, `later` as a job that commits with it."""
 
-from vezne import memberships, orders, payments
+from vezne import memberships, orders, payments, rewards, wallets
 from vezne.app import rewarding
 from vezne.kernel.events import Reactions
 

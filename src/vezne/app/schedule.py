@@ -51,6 +51,20 @@ SCHEDULE = (
                        AND lots.remaining_minor > 0 AND lots.expires_at <= coalesce(clocks.held_at, $1))""",
     ),
     Scheduled(
+        job="wallets.remind_expiring",  # once a day of the tenant's, in the morning; `operations.reminding` says the same
+        cron="30 */10 * * * *",
+        due="""coalesce((tenants.settings ->> 'expiry_reminder_days')::integer, 7) > 0
+               AND extract(hour FROM coalesce(clocks.held_at, $1)
+                           AT TIME ZONE coalesce(tenants.settings ->> 'time_zone', 'Europe/Istanbul')) >= 9
+               AND NOT EXISTS (SELECT FROM reminder_days WHERE reminder_days.tenant_id = tenants.tenant_id
+                               AND reminder_days.day = (coalesce(clocks.held_at, $1)
+                                   AT TIME ZONE coalesce(tenants.settings ->> 'time_zone', 'Europe/Istanbul'))::date)
+               AND EXISTS (SELECT FROM lots WHERE lots.tenant_id = tenants.tenant_id AND lots.remaining_minor > 0
+                           AND lots.expires_at > coalesce(clocks.held_at, $1)
+                           AND lots.expires_at <= coalesce(clocks.held_at, $1) + make_interval(
+                               days => coalesce((tenants.settings ->> 'expiry_reminder_days')::integer, 7)))""",
+    ),
+    Scheduled(
         job="payments.expire_due",
         cron="* * * * * */5",
         due="""EXISTS (SELECT FROM payments WHERE payments.tenant_id = tenants.tenant_id
@@ -113,6 +127,12 @@ SCHEDULE = (
                           AND memberships.status = 'incomplete' AND memberships.billing = 'provider'
                           AND memberships.subscription_id IS NULL
                           AND memberships.created_at <= coalesce(clocks.held_at, $1) - interval '1 day')""",
+    ),
+    Scheduled(
+        job="rewards.summarise",
+        cron="* * * * *",
+        due="""EXISTS (SELECT FROM coin_days WHERE coin_days.tenant_id = tenants.tenant_id
+                       AND coin_days.due_at <= coalesce(clocks.held_at, $1))""",
     ),
     Scheduled(
         job="ledger.seal",

@@ -1,10 +1,14 @@
 """What time does to coins; run by the clock, per tenant."""
 
+import structlog
+
 from vezne.kernel.db import Database
 from vezne.kernel.jobs import JobCall
 from vezne.rewards.issued import count_coins
 from vezne.rewards.models.rewards import Given
-from vezne.rewards.operations import activating
+from vezne.rewards.operations import activating, summarising
+
+log = structlog.get_logger(__name__)
 
 
 async def count_given(given: Given | None) -> None:
@@ -21,3 +25,15 @@ async def activate_due(db: Database, call: JobCall) -> None:
         await count_coins("activation", coins)
         if not found:
             return
+
+
+async def summarise(db: Database, call: JobCall) -> None:
+    """Summarise every day of the tenant that is over and was not yet, a transaction each, oldest first. Again: no more."""
+    while True:
+        async with db.transaction(call.principal) as tx:
+            made = await summarising.summarise_next(tx)
+        if made is None:
+            return
+        for each in made:
+            if each.difference_minor:
+                log.error("coins do not add up", tenant_id=call.tenant_id, day=each.day.isoformat(), by=each.difference_minor)

@@ -119,5 +119,9 @@ class CodesNeeded(Invalid):
     """This voucher gives out codes: upload them, it takes no quantity."""
 
 
+class StockTooSmall(Conflict):
+    """Of voucher {voucher_id}, {left} are left: no more can be taken out of the stock."""
+
+
 class StockTooLarge(Conflict):
     """A voucher has at most {most} in stock."""

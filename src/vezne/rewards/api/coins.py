@@ -5,10 +5,12 @@ from typing import Annotated
 
 from fastapi import BackgroundTasks, Query
 from pydantic import BaseModel, Field
+from starlette.requests import Request
 
 from vezne import wallets
-from vezne.identity import CustomerNotFound
-from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
+from vezne.identity import Customer, CustomerNotFound
+from vezne.kernel.db import Tx
+from vezne.kernel.http import RequestModel, TxDep, keep_instead, refusals, requires, router
 from vezne.kernel.ids import public_id
 from vezne.kernel.paging import CursorUnknown, Page, PageParams, PageQuery, cursor, page_of
 from vezne.rewards import refusals as says
@@ -22,11 +24,13 @@ from vezne.rewards.api.fields import (
     StudentId,
     StudentPath,
     TransactionId,
+    VoucherId,
     WalletId,
 )
+from vezne.rewards.api.vouchers import VoucherRedemptionOut, redemption_shown
 from vezne.rewards.issued import count_coins
 from vezne.rewards.models.rewards import CoinMove
-from vezne.rewards.operations import moving, reading
+from vezne.rewards.operations import moving, reading, redeeming
 
 api = router("/v1/coins", "Coins")
 
@@ -49,8 +53,9 @@ class RedemptionIn(RequestModel):
 
     student_id: StudentId | None = None
     customer_id: CustomerId | None = None
-    amount_minor: Coins
-    reference_id: ReferenceId
+    amount_minor: Coins | None = Field(None, description="so many, on what `reference_id` names; or name a voucher")
+    voucher_id: VoucherId | None = None
+    reference_id: ReferenceId | None = Field(None, description="needed with `amount_minor`; the same again: the first time")
     description: Description = ""
 
 
@@ -66,6 +71,20 @@ class CoinMoveOut(BaseModel):
     transaction_id: TransactionId
     balance_minor: int | None = Field(description="what the wallet holds now; null in lists")
     actor: str
+    created_at: datetime
+
+
+class RedemptionOut(BaseModel):
+    """Coins that were spent."""
+
+    customer_id: CustomerId
+    type: str = Field(description="redemption, or voucher")
+    reference_id: str
+    amount_minor: int = Field(description="negative")
+    currency: str
+    transaction_id: TransactionId
+    balance_minor: int = Field(description="what the wallet holds now")
+    redemption: VoucherRedemptionOut | None = Field(description="the voucher and its code, where one was redeemed")
     created_at: datetime
 
 
@@ -138,13 +157,44 @@ async def list_adjustments(tx: TxDep, asked: Annotated[AdjustmentFilters, Query(
     "/redemptions",
     status_code=201,
     dependencies=[requires("rewards.write", own="own.write")],
-    responses=refusals(*_OUT, says.CustomerNotNamed, CustomerNotFound, says.CoinReferenceReused),
+    responses=refusals(
+        *_OUT,
+        says.CustomerNotNamed,
+        CustomerNotFound,
+        says.CoinReferenceReused,
+        says.RedemptionUnclear,
+        says.VoucherUnknown,
+        says.VoucherNotOffered,
+        says.VoucherSoldOut,
+        says.VoucherLimitReached,
+        says.VoucherRedemptionReused,
+    ),
 )
-async def post_redemption(body: RedemptionIn, tx: TxDep) -> CoinMoveOut:
-    """Spend coins on something of your own, once for the customer and `reference_id`; again answers the first time."""
+async def post_redemption(body: RedemptionIn, tx: TxDep, request: Request) -> RedemptionOut:
+    """Spend coins on something of your own, or on a voucher; once for the customer and `reference_id`.
+
+    Again answers the first time. A voucher's code is in the answer, but not in the one that an Idempotency-Key keeps.
+    """
     customer = await reading.named(tx, body.student_id, body.customer_id)
-    made = await moving.redeem(tx, customer.id, body.amount_minor, reference=body.reference_id, description=body.description)
-    return move_shown(made, (await reading.coins_of(tx, customer)).balance_minor)
+    if body.voucher_id is None:
+        return await _spent(tx, customer, body)
+    if body.amount_minor is not None:
+        raise says.RedemptionUnclear(loc=("body", "amount_minor"))
+    made = await redeeming.redeem_voucher(tx, customer.id, body.voucher_id, reference=body.reference_id)
+    answer = RedemptionOut(
+        customer_id=customer.id,
+        type="voucher",
+        reference_id=made.reference,
+        amount_minor=-made.price_minor,
+        currency=made.currency,
+        transaction_id=made.transaction_id,
+        balance_minor=(await reading.coins_of(tx, customer)).balance_minor,
+        redemption=redemption_shown(made),
+        created_at=made.created_at,
+    )
+    keep_instead(request, answer)
+    code = await redeeming.code_of(tx, made.id)
+    return answer.model_copy(update={"redemption": redemption_shown(made, code)})
 
 
 @api.get(
@@ -182,6 +232,25 @@ async def get_coin_transactions(student_id: StudentPath, page: PageQuery, tx: Tx
     found, more = await wallets.history(tx, coins.wallet, limit=page.limit, before_sequence=before)
     return Page(
         data=[_transaction(each) for each in found], has_more=more is not None, next=None if more is None else cursor(more)
+    )
+
+
+async def _spent(tx: Tx, customer: Customer, body: RedemptionIn) -> RedemptionOut:
+    if body.amount_minor is None:
+        raise says.RedemptionUnclear(loc=("body", "amount_minor"))
+    if body.reference_id is None:
+        raise says.RedemptionUnclear(loc=("body", "reference_id"))
+    made = await moving.redeem(tx, customer.id, body.amount_minor, reference=body.reference_id, description=body.description)
+    return RedemptionOut(
+        customer_id=customer.id,
+        type=made.type,
+        reference_id=made.reference,
+        amount_minor=made.amount_minor,
+        currency=made.currency,
+        transaction_id=made.transaction_id,
+        balance_minor=(await reading.coins_of(tx, customer)).balance_minor,
+        redemption=None,
+        created_at=made.created_at,
     )
 
 
