@@ -266,6 +266,21 @@ async def test_a_trial_has_a_bill_of_nothing_and_then_its_first_real_one(billed:
     assert (seen.status, seen.period_start) == ("active", BILLED_FROM + MONTH)
 
 
+async def test_a_trial_that_is_ended_before_its_time_makes_room_for_a_whole_period(billed: Billed) -> None:
+    plan = await billed.club.plan(9_900, trial_days=30, credits_per_period=40)
+    made = await billed.begin(plan)
+    ref = await billed.agree(made, trial_until=BILLED_FROM + MONTH)
+    trying = await billed.look(made)
+    now = trying.period_start + timedelta(days=3)
+    await billed.club.at(now)
+    billed.biller.bill(ref, 9_900, reason="update", period_start=now, period_end=now + MONTH)
+    billed.biller.put(replace(billed.biller.subscriptions[ref], grade=SubscriptionGrade.ACTIVE))
+    seen = await billed.look(made)
+    assert (seen.status, seen.period_start, seen.period_end) == ("active", now, now + MONTH)
+    trial, first = await billed.club.periods(made.id)
+    assert (trial.ends_at, first.reason, first.credits_granted) == (now, "renewal", 40)
+
+
 async def test_what_was_never_asked_of_a_provider_is_over_after_a_day(billed: Billed) -> None:
     plan, who = await billed.club.plan(), await billed.club.customer()
     async with billed.club.db.transaction(billed.club.principal) as tx:

@@ -102,6 +102,9 @@ async def period_of_invoice(
     change = reason == "update" or (reason == "other" and _overlaps(membership, starts_at, ends_at))
     if change:
         starts_at, ends_at = _of_change(membership, starts_at, ends_at, tx.now)
+        if first.is_trial and amount_minor:  # ended before its time: what is paid for is a whole period of its own
+            await period_queries.update_periods(tx, [replace(first, ends_at=starts_at)])
+            change = False
     period = new_period(
         tx,
         membership.id,
@@ -126,7 +129,7 @@ def _overlaps(membership: Membership, starts_at: datetime, ends_at: datetime) ->
 
 
 def _of_change(membership: Membership, starts_at: datetime, ends_at: datetime, now: datetime) -> tuple[datetime, datetime]:
-    """From when to when a change holds: from now on, to the end that the bill names where that is in the running period or later."""
+    """From when to when a change holds: from now on, to the end that the bill names where that lies in the running period."""
     until = ends_at if _overlaps(membership, starts_at, ends_at) else membership.period_end
     begins = max(now, membership.period_start)
     return (begins if begins < until else membership.period_start), until
