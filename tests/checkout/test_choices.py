@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from checkout_fixtures import Till
-from vezne import bookings, catalog, identity, orders, wallets
+from vezne import bookings, catalog, identity, orders, promos, wallets
 from vezne.kernel.ids import parse_id, public_id
 from vezne.kernel.money import Money
 
@@ -24,6 +24,27 @@ async def ordered(till: Till, event: bookings.Resource, wallet_minor: int = 0) -
             await wallets.credit(tx, wallets.Credit(wallet_id=wallet.id, amount=Money(wallet_minor, "TRY")))
             tenders = [orders.WalletTender(amount_minor=wallet_minor)]
         return await orders.place(tx, customer, [orders.BookingDetails(resource_id=event.id)], tenders=tenders)
+
+
+async def give(till: Till, code: str, kind: promos.PromotionKind, **terms: int) -> None:
+    async with till.db.transaction(till.principal) as tx:
+        made = await promos.create_promotion(tx, promos.Terms(name=code, kind=kind, stackable=True, **terms))
+        await promos.create_code(tx, made.id, code)
+
+
+async def test_cm4_what_promo_codes_take_off_is_shown_by_code(till: Till) -> None:
+    await give(till, "SAVE20", "percentage", percentage=2_000)
+    await give(till, "BONUS", "bonus_credits", bonus_units=5)
+    event, customer = await seat(till), await till.customer()
+    async with till.db.transaction(till.principal) as tx:
+        lines = [orders.BookingDetails(resource_id=event.id, quantity=2)]
+        placed = await orders.place(tx, customer, lines, promo_codes=["bonus", "save20"])
+    for language, *shown in (("en", "Promo code SAVE20", "-TRY 10.00"), ("tr", "SAVE20 indirim kodu", "-₺10,00")):
+        page = await till.http.get(f"/checkout/{placed.client_secret}", headers={"Accept-Language": language})
+        text = page.text.replace("\u00a0", " ")
+        assert page.status_code == 200
+        assert all(each in text for each in shown)
+        assert "BONUS" not in text
 
 
 async def test_one_provider_is_no_choice(till: Till) -> None:

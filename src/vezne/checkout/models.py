@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from vezne import orders, payments
+from vezne import orders, payments, promos
 from vezne.kernel.errors import NotFound
 from vezne.kernel.ids import UnknownId, parse_id, public_id
 from vezne.kernel.money import Money
@@ -76,6 +76,7 @@ class Told:
     session: Session
     order: orders.Order
     lines: Sequence[orders.Line]
+    redemptions: Sequence[promos.Redemption]
     payment: payments.Payment
     attempts: Sequence[payments.Attempt]
 
@@ -98,7 +99,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownLine:
-    """A line as the page shows it."""
+    """A line as the page shows it, before promo codes."""
 
     kind: str
     description: str
@@ -108,6 +109,14 @@ class ShownLine:
     def is_named(self) -> bool:
         """Whether the page has a name of its own for this kind, in the reader's language."""
         return self.kind in _NAMED_KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDiscount:
+    """What a promo code takes off."""
+
+    code: str
+    amount: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +151,7 @@ class Checkout:
     amount: Money
     refunded: Money
     lines: Sequence[ShownLine]
+    discounts: Sequence[ShownDiscount]
     order: str
     payment: str
     payment_id: UUID
@@ -172,10 +182,20 @@ def reason_of(failure_code: str | None) -> str:
 
 
 def shown_lines(lines: Sequence[orders.Line]) -> list[ShownLine]:
-    """The lines as the page shows them."""
+    """The lines as the page shows them: at their price, what promo codes take off comes after them."""
     return [
-        ShownLine(kind=line.kind, description=line.description, amount=Money(line.amount_minor, line.currency)) for line in lines
+        ShownLine(
+            kind=line.kind,
+            description=line.description,
+            amount=Money(line.amount_minor + line.discount_minor, line.currency),
+        )
+        for line in lines
     ]
+
+
+def shown_discounts(redemptions: Sequence[promos.Redemption]) -> list[ShownDiscount]:
+    """What each promo code takes off, those that only add something left out."""
+    return [ShownDiscount(each.code, Money(each.discount_minor, each.currency)) for each in redemptions if each.discount_minor]
 
 
 def web_address(text: str | None) -> str | None:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from vezne import identity, payments
-from vezne.checkout.models import PAYABLE, Checkout, State, Told, reason_of, shown_lines, web_address
+from vezne.checkout.models import PAYABLE, Checkout, State, Told, reason_of, shown_discounts, shown_lines, web_address
 from vezne.checkout.operations import sessions
 from vezne.kernel.db import Database, Tx
 from vezne.kernel.ids import public_id
@@ -101,6 +101,7 @@ async def _shown(tx: Tx, told: Told) -> Checkout:
         amount=payment.amount,
         refunded=Money(payment.refunded_minor, payment.currency),
         lines=shown_lines(told.lines),
+        discounts=shown_discounts(told.redemptions),
         order=public_id("ord", told.order.id),
         payment=public_id("pay", payment.id),
         payment_id=payment.id,

@@ -4,7 +4,7 @@ import hmac
 from datetime import timedelta
 from uuid import UUID
 
-from vezne import orders, payments
+from vezne import orders, payments, promos
 from vezne.checkout import queries
 from vezne.checkout.events import CheckoutOpened
 from vezne.checkout.models import (
@@ -128,6 +128,7 @@ async def _tell(tx: Tx, opened: Session, order: orders.Order, payment: payments.
         session=opened,
         order=order,
         lines=await orders.lines_of(tx, [order.id]),
+        redemptions=await promos.redemptions_of(tx, [order.id]),
         payment=payment,
         attempts=await payments.attempts(tx, [payment.id]),
     )
