@@ -171,6 +171,18 @@ class HoldExpired(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LotExpiring(Event):
+    """What is left of a lot lapses in some days: its customer is told, where there is an address. Once a lot."""
+
+    lot_id: UUID
+    wallet_id: UUID
+    customer_id: UUID
+    amount_minor: int
+    currency: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LotExpired(Event):
     """What was left of a lot lapsed and was written off."""
 

@@ -1,8 +1,10 @@
 """What time does to stored value; run by the clock, per tenant."""
 
+from uuid import UUID
+
 from vezne.kernel.db import Database
 from vezne.kernel.jobs import JobCall
-from vezne.wallets.operations import expiry, holds
+from vezne.wallets.operations import expiry, holds, reminding
 
 
 async def expire_holds(db: Database, call: JobCall) -> None:
@@ -19,3 +21,13 @@ async def expire_lots(db: Database, call: JobCall) -> None:
         async with db.transaction(call.principal) as tx:
             if not await expiry.expire_lots(tx):
                 return
+
+
+async def remind_expiring(db: Database, call: JobCall) -> None:
+    """Tell the tenant's customers what lapses soon, some at a time. Again on the same day: they were told."""
+    after: UUID | None = None
+    while True:
+        async with db.transaction(call.principal) as tx:
+            after = await reminding.remind(tx, after)
+        if after is None:
+            return
