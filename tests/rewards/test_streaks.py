@@ -35,10 +35,10 @@ async def test_every_third_day_in_a_row_gives_coins_and_a_gap_begins_anew(academ
     assert [each["length"] for each in told] == [1, 2, 3, 4, 5, 6, 7]
     assert [each["reward"] and each["reward"]["amount_minor"] for each in told] == [None, None, 10, None, None, 10, 100]
     await academy.later(DAY)
-    (streak,) = (await academy.http.get(f"/v1/rewards/streaks/{who}", headers=academy.tenant.headers)).json()
+    (streak,) = (await academy.get(f"/v1/rewards/streaks/{who}"))["data"]
     assert (streak["length"], streak["unbroken"]) == (7, False)
     assert (await did(academy, who))["length"] == 1
-    (streak,) = (await academy.http.get(f"/v1/rewards/streaks/{who}", headers=academy.tenant.headers)).json()
+    (streak,) = (await academy.get(f"/v1/rewards/streaks/{who}"))["data"]
     assert (streak["length"], streak["best"], streak["unbroken"]) == (1, 7, True)
     assert await academy.balance(who) == 120
 
@@ -134,3 +134,14 @@ async def test_a_day_that_is_none_is_refused_by_the_field(academy: Academy, day:
 async def test_an_activity_without_a_rule_is_not_known(academy: Academy) -> None:
     refused = await did(academy, student(), status=404)
     assert (refused["code"], refused["errors"][0]["loc"]) == ("activity_unknown", ["body", "activity"])
+
+
+async def test_streaks_of_several_activities_are_listed_page_by_page(academy: Academy) -> None:
+    who = student()
+    for activity in ("essay", "login", "reading"):
+        await academy.rule("streak", activity=activity, bonuses=[{"length": 1, "amount_minor": 1}])
+        await academy.post("/v1/rewards/streaks", {"student_id": who, "activity": activity})
+    page = await academy.get(f"/v1/rewards/streaks/{who}", limit=2)
+    rest = await academy.get(f"/v1/rewards/streaks/{who}", limit=2, after=page["next"])
+    assert [each["activity"] for each in page["data"] + rest["data"]] == ["essay", "login", "reading"]
+    assert (page["has_more"], rest["has_more"]) == (True, False)

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -25,7 +26,7 @@ async def summarise(academy: Academy) -> None:
     await jobs.summarise(academy.db, academy.call("rewards.summarise"))
 
 
-async def days(academy: Academy, **asked: str) -> list[Json]:
+async def days(academy: Academy, **asked: Any) -> list[Json]:  # noqa: ANN401 - whatever the list may be asked
     """The days there are, the newest first."""
     found: list[Json] = (await academy.get("/v1/coin-summaries", **asked))["data"]
     return found

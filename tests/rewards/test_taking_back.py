@@ -1,13 +1,12 @@
 """CC7: a reward is taken back when what it stood on is refunded, or staff say so; what was spent of it is owed."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from rewards_fixtures import Academy, codes, name, student
-from vezne import rewards
-from vezne.kernel.ids import parse_id
+from vezne import identity, rewards
 from vezne.rewards import jobs
 
 
@@ -184,12 +183,16 @@ async def test_a_frozen_wallet_keeps_its_coins_and_its_customer_owes_them(academ
 
 async def test_coins_live_as_long_as_their_rule_says_else_as_long_as_the_tenant_says(academy: Academy) -> None:
     """CC7"""
+    async with academy.db.transaction(academy.principal) as tx:
+        await identity.change_tenant(tx, settings={"coin_expiry_days": 9})
     await academy.courses(10, life_days=5)
     who = student()
-    given = await academy.complete(who)
+    by_rule = await academy.complete(who)
+    await academy.post("/v1/rewards/referrals", {"student_id": who, "reference_id": "r"})
     wallet = await academy.get(f"/v1/wallets/{(await academy.coins(who))['wallet_id']}")
-    granted = parse_id("rwd", given["id"])
-    (lot,) = wallet["lots"]
-    assert (lot["type"], lot["origin"], granted is not None) == ("promotional", given["id"], True)
+    assert (wallet["lots"][0]["origin"], wallet["lots"][0]["type"]) == (by_rule["id"], "promotional")
+    begun = datetime.fromisoformat(by_rule["created_at"])
+    lives = [datetime.fromisoformat(lot["expires_at"]) - begun for lot in wallet["lots"]]
+    assert [life // timedelta(hours=23) for life in lives] == [5, 9]
     await academy.later(timedelta(days=6))
-    assert (await academy.coins(who))["available_minor"] == 0
+    assert (await academy.coins(who))["available_minor"] == 50

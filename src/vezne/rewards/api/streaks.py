@@ -7,10 +7,11 @@ from pydantic import BaseModel, Field
 
 from vezne.identity import CustomerNotFound
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
+from vezne.kernel.paging import CursorUnknown, Page, PageQuery, page_of
 from vezne.rewards import refusals as says
 from vezne.rewards.api.fields import CustomerId, Day, StudentId, StudentPath, Word
 from vezne.rewards.api.rewards import RewardOut, count_given, shown
-from vezne.rewards.models.rewards import Given
+from vezne.rewards.models.rewards import Given, Streak
 from vezne.rewards.models.rules import Every
 from vezne.rewards.operations import reading, streaks
 
@@ -74,20 +75,19 @@ async def post_streak(body: StreakIn, tx: TxDep, after: BackgroundTasks) -> Reco
 
 
 @api.get(
-    "/streaks/{student_id}", dependencies=[requires("rewards.read", own="own.read")], responses=refusals(says.StudentUnknown)
+    "/streaks/{student_id}",
+    dependencies=[requires("rewards.read", own="own.read")],
+    responses=refusals(says.StudentUnknown, CursorUnknown),
 )
-async def get_streaks(student_id: StudentPath, tx: TxDep) -> list[StreakOut]:
-    """A customer's streaks."""
+async def get_streaks(student_id: StudentPath, page: PageQuery, tx: TxDep) -> Page[StreakOut]:
+    """A customer's streaks, by activity."""
     customer = await reading.known(tx, student_id)
-    return [
-        StreakOut(
-            customer_id=customer.id,
-            activity=each.activity,
-            every=each.every,
-            length=each.length,
-            best=each.best,
-            last_on=each.last_on,
-            unbroken=unbroken,
-        )
-        for each, unbroken in await streaks.streaks_of(tx, customer.id)
-    ]
+    begins = page.number() or 0
+    found = await streaks.streaks_of(tx, customer.id)
+    some = list(enumerate(found))[begins : begins + page.limit + 1]
+    return page_of(some, page, lambda each: _streak(*each[1]), lambda each: each[0] + 1)
+
+
+def _streak(streak: Streak, unbroken: bool) -> StreakOut:  # noqa: FBT001 - as it is told
+    facts = {name: getattr(streak, name) for name in StreakOut.model_fields if hasattr(streak, name)}
+    return StreakOut(**facts, unbroken=unbroken)
