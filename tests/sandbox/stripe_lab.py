@@ -146,6 +146,13 @@ def looked_at(answer: stripe.StripeObject) -> Json:
     return plain
 
 
+def intent_of(declined: stripe.StripeError) -> stripe.PaymentIntent:
+    """The intent a decline tells of."""
+    assert declined.error is not None
+    assert declined.error.payment_intent is not None
+    return declined.error.payment_intent
+
+
 @contextmanager
 def listening(heard: list[Heard], answers: list[int]) -> Iterator[str]:
     """A merchant's server: it keeps webhooks and answers any page."""

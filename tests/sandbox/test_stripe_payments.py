@@ -1,9 +1,11 @@
 """Stripe's payment intents, as the official SDK meets them at the sandbox (CM2, CC6)."""
 
+from functools import partial
+
 import pytest
 import stripe
 
-from sandbox.stripe_lab import Lab, looked_at, until
+from sandbox.stripe_lab import Json, Lab, intent_of, looked_at, until
 from sandbox.stripe_shapes import check
 
 DECLINES = {
@@ -37,7 +39,8 @@ def test_a_declined_card_says_why_and_leaves_the_intent_waiting_for_another(
     error = refused.value.error
     assert error is not None
     assert (refused.value.http_status, error.code, getattr(error, "decline_code", None)) == (402, *said)
-    intent = looked_at(stripe_lab.v1.payment_intents.retrieve(error.payment_intent.id, {"expand": ["latest_charge"]}))
+    left = intent_of(refused.value).id
+    intent = looked_at(stripe_lab.v1.payment_intents.retrieve(left, {"expand": ["latest_charge"]}))
     assert (intent["status"], intent["payment_method"]) == ("requires_payment_method", None)
     assert intent["last_payment_error"]["code"] == said[0]
     assert (intent["latest_charge"]["status"], intent["latest_charge"]["paid"]) == ("failed", False)
@@ -128,6 +131,10 @@ def test_held_money_that_nobody_captures_is_let_go_after_a_week(stripe_lab: Lab)
     assert (gone["status"], gone["cancellation_reason"]) == ("canceled", "automatic")
 
 
+def has_status(lab: Lab, intent: str, status: str) -> bool:
+    return bool(lab.v1.payment_intents.retrieve(intent).status == status)
+
+
 def test_an_account_is_debited_days_later_or_is_not(stripe_lab: Lab) -> None:
     for iban, status, event in (
         ("AT611904300234573201", "succeeded", "payment_intent.succeeded"),
@@ -138,7 +145,7 @@ def test_an_account_is_debited_days_later_or_is_not(stripe_lab: Lab) -> None:
         intent = stripe_lab.intent(payment_method=method["id"], payment_method_types=["sepa_debit"], currency="eur")
         assert looked_at(intent)["status"] == "processing"
         check(stripe_lab.v1.charges.retrieve(intent.latest_charge).to_dict())
-        until(lambda one=intent, wanted=status: stripe_lab.v1.payment_intents.retrieve(one.id).status == wanted)
+        until(partial(has_status, stripe_lab, intent.id, status))
         assert stripe_lab.types(intent.id) == ["payment_intent.created", "payment_intent.processing", event]
 
 
@@ -168,7 +175,7 @@ def test_an_intent_goes_through_its_states_one_by_one(stripe_lab: Lab) -> None:
         stripe_lab.v1.payment_intents.confirm(made["id"], {"return_url": stripe_lab.told})
 
 
-WRONG = {
+WRONG: dict[str, tuple[Json, str, str | None]] = {
     "a currency there is not": ({"currency": "xxx"}, "currency", None),
     "no amount": ({"amount": None}, "amount", "parameter_missing"),
     "nothing": ({"amount": 0}, "amount", "parameter_invalid_integer"),
@@ -253,14 +260,14 @@ def test_lists_are_paged_both_ways_and_search_finds_by_metadata(stripe_lab: Lab)
         with pytest.raises(stripe.InvalidRequestError) as refused:
             stripe_lab.v1.payment_intents.search({"query": wrong})
         assert refused.value.param == "query"
-    for query in (
+    for asked in (
         {"limit": 0},
         {"limit": 101},
         {"starting_after": "pi_none"},
         {"starting_after": made[0], "ending_before": made[1]},
     ):
         with pytest.raises(stripe.InvalidRequestError):
-            stripe_lab.v1.payment_intents.list(query)
+            stripe_lab.v1.payment_intents.list(asked)
 
 
 def test_wallets_are_cards_of_another_kind(stripe_lab: Lab) -> None:

@@ -303,8 +303,8 @@ async def _after(request: Request, intent: Object, session: Object | None) -> Re
     back = await _store(request).transact(lambda tx: objects.hidden_of(tx, intent["id"]).get("return_url"))
     well = intent["status"] in {"succeeded", "requires_capture", "processing"}
     if back is None:
-        facts = {"name": "complete" if well else "failed", "back": None, "rows": [], "amount": None}
-        return _render(request, "stripe/outcome.html", None, facts)
+        shown: dict[str, object] = {"back": None, "rows": [], "amount": None, "name": "complete" if well else "failed"}
+        return _render(request, "stripe/outcome.html", None, shown)
     kind = str(intent["object"])
     named = {kind: intent["id"], f"{kind}_client_secret": intent["client_secret"]}
     query = urlencode({**named, "redirect_status": "succeeded" if well else "failed"})
