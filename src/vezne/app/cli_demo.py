@@ -25,6 +25,8 @@ class StoryName(StrEnum):
     CAMPUS = "campus"
     TICKETS = "tickets"
     STORAGE = "storage"
+    COINS = "coins"
+    CREDITS = "credits"
 
 
 @commands.command()
@@ -40,7 +42,8 @@ def demo(
     """Play a story over HTTP, then audit the books. The service must be running.
 
     campus: a wallet is loaded, and pays lunch, a concert and a dinner. tickets: seats through PayU, check-in, payout to the host.
-    storage: a unit through the booking widget and MagicPay, commission and settlement.
+    storage: a unit through the booking widget and MagicPay, commission and settlement. coins: a course platform's coins, earned,
+    spent and taken back. credits: packs, promo codes and a membership through Stripe.
     """
     steps = run_async(_play(story.value, url, key, as_json=as_json))
     if as_json:

@@ -97,6 +97,14 @@ class Visitor:
             raise PageUnexpected(f"{PageUnexpected.__doc__} At {page.url} nobody asks for {field}.")
         return await self._arrive(await self._send(page, form, dict(answers)))
 
+    async def send(self, page: Page, field: str, answers: Mapping[str, str]) -> str:
+        """As `fill`, but the browser is closed before it is where that leads to; where it would have come."""
+        form = next((form for form in page.forms if field in form.fields), None)
+        if form is None:
+            raise PageUnexpected(f"{PageUnexpected.__doc__} At {page.url} nobody asks for {field}.")
+        response = await self._send(page, form, dict(answers))
+        return urljoin(str(response.url), response.headers.get("location", ""))
+
     async def _arrive(self, response: httpx2.Response) -> Page:
         for _ in range(MOST_STEPS):
             if not response.is_redirect:
