@@ -78,5 +78,5 @@ def configure_logs(*, level: str = "INFO", as_json: bool = True) -> None:
     )
     handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("alembic", "httpx2", "httpcore2", "uvicorn", "pgqueuer"):
+    for noisy in ("alembic", "httpx2", "httpcore2", "uvicorn", "pgqueuer", "stripe"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
