@@ -72,6 +72,9 @@ async def test_declines_and_the_banks_question_lead_back_to_the_page_until_it_is
     await fill(page, ASKING)
     await page.click("main form button.primary")
     await page.wait_for_url("**/stripe/3ds/**")
+    await page.click("text=English")
+    assert await page.inner_text("h1") == "Confirm the payment"
+    await page.click("text=Türkçe")
     await check(page, "stripe-question-tr")
     await page.click("[value=decline]")
     await page.wait_for_selector("[role=alert]")

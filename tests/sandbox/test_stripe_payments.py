@@ -73,7 +73,7 @@ def test_the_bank_asks_the_customer_and_the_intent_succeeds_when_they_approve(st
 def test_an_unapproved_payment_waits_for_another_card_and_a_wrong_secret_opens_nothing(stripe_lab: Lab) -> None:
     intent = stripe_lab.intent("threeDSecure2Required")
     address = intent.next_action.redirect_to_url.url
-    assert stripe_lab.web.get(address.partition("?")[0] + "?secret=wrong").status_code == 404
+    assert stripe_lab.web.get(address.rpartition("/")[0] + "/wrong").status_code == 404
     assert stripe_lab.web.post(address, data={"answer": "perhaps"}).status_code == 400
     assert "Payment declined" in stripe_lab.web.post(address, data={"answer": "decline"}).text
     failed = looked_at(stripe_lab.v1.payment_intents.retrieve(intent.id))

@@ -66,9 +66,9 @@ def _language(request: Request, locale: str | None) -> str:
     return language_of(request.headers.get("accept-language", "en").partition(",")[0])
 
 
-def _lang(request: Request, sign: str = "?") -> str:
+def _lang(request: Request) -> str:
     lang = request.query_params.get("lang")
-    return f"{sign}lang={lang}" if lang in LANGUAGES else ""
+    return f"?lang={lang}" if lang in LANGUAGES else ""
 
 
 def _render(request: Request, template: str, locale: str | None, facts: Mapping[str, object], status: int = 200) -> Response:
@@ -254,7 +254,7 @@ def _where_it_stands(request: Request, session: Object, intent: Object | None) -
 
 
 def _challenge(request: Request, intent: Object) -> str:
-    return f"/stripe/3ds/{intent['id']}?secret={intent['client_secret']}{_lang(request, '&')}"
+    return f"/stripe/3ds/{intent['id']}/{intent['client_secret']}{_lang(request)}"
 
 
 def _intent(tx: Tx, id_: str, secret: str) -> tuple[Object, Object | None, str]:
@@ -268,24 +268,24 @@ def _intent(tx: Tx, id_: str, secret: str) -> tuple[Object, Object | None, str]:
 
 
 async def show_challenge(request: Request) -> Response:
-    """GET /stripe/3ds/{id}: the bank's question (3-D Secure), while there is one."""
-    id_, secret = request.path_params["id"], request.query_params.get("secret", "")
+    """GET /stripe/3ds/{id}/{secret}: the bank's question (3-D Secure), while there is one."""
+    id_, secret = request.path_params["id"], request.path_params["secret"]
     intent, session, last4 = await _store(request).transact(lambda tx: _intent(tx, id_, secret))
     if intent["status"] != "requires_action":
         return await _after(request, intent, session)
     locale = None if session is None else session["locale"]
     amount = intent.get("amount")
     text = None if amount is None else amount_text(amount, intent["currency"], _language(request, locale))
-    action = f"{request.url.path}?secret={secret}{_lang(request, '&')}"
+    action = f"{request.url.path}{_lang(request)}"
     return _render(request, "stripe/challenge.html", locale, {"amount": text, "last4": last4, "action": action})
 
 
 async def answer_challenge(request: Request) -> Response:
-    """POST /stripe/3ds/{id}: the customer's answer to the bank. Sent twice, the first one counts."""
+    """POST /stripe/3ds/{id}/{secret}: the customer's answer to the bank. Sent twice, the first one counts."""
     answer = read_form(await read_limited(request, LARGEST_FORM)).get("answer")
     if answer not in {"approve", "decline"}:
         raise Refused(400, "invalid_form", "answer must be approve or decline.")
-    id_, secret = request.path_params["id"], request.query_params.get("secret", "")
+    id_, secret = request.path_params["id"], request.path_params["secret"]
 
     def work(tx: Tx) -> tuple[Object, Object | None]:
         _intent(tx, id_, secret)
@@ -329,7 +329,7 @@ def show_problem(request: Request, refused: Refused) -> Response:
 ROUTES = (
     Route("/stripe/pay/{id}", show, methods=["GET"]),
     Route("/stripe/pay/{id}", submit, methods=["POST"]),
-    Route("/stripe/3ds/{id}", show_challenge, methods=["GET"]),
-    Route("/stripe/3ds/{id}", answer_challenge, methods=["POST"]),
+    Route("/stripe/3ds/{id}/{secret}", show_challenge, methods=["GET"]),
+    Route("/stripe/3ds/{id}/{secret}", answer_challenge, methods=["POST"]),
     Route("/stripe/receipts/{id}", show_receipt, methods=["GET"]),
 )

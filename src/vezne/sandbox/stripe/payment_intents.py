@@ -129,7 +129,7 @@ def _asks(tx: Tx, intent: Object, method: Object, card: TestCard, *, off_session
 
 
 def _ask(tx: Tx, intent: Object, return_url: str | None) -> Object:
-    url = f"{account.base_url(tx)}/stripe/3ds/{intent['id']}?secret={intent['client_secret']}"
+    url = f"{account.base_url(tx)}/stripe/3ds/{intent['id']}/{intent['client_secret']}"
     action: Object = {"type": "redirect_to_url", "redirect_to_url": {"return_url": return_url, "url": url}}
     moved = change(intent, status="requires_action", next_action=action)
     objects.put(tx, moved, return_url=return_url)

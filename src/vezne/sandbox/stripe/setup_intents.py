@@ -52,7 +52,7 @@ def confirm(tx: Tx, intent: Object, method_id: str | None = None, return_url: st
     card = payment_methods.card_of(tx, method)
     wallet = method["type"] == "card" and method["card"]["wallet"] is not None
     if card is not None and card.three_ds != "optional" and not wallet:
-        url = f"{account.base_url(tx)}/stripe/3ds/{intent['id']}?secret={intent['client_secret']}"
+        url = f"{account.base_url(tx)}/stripe/3ds/{intent['id']}/{intent['client_secret']}"
         action = {"type": "redirect_to_url", "redirect_to_url": {"return_url": return_url, "url": url}}
         objects.put(tx, moved, return_url=return_url)
         return _keep(tx, change(moved, status="requires_action", next_action=action), "setup_intent.requires_action")
