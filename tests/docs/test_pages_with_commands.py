@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "docs" / name for name in ("tutorial/first-payment.md", "how-to/sell-seats.md", "how-to/rent-storage.md")]
+PAGES = [
+    ROOT / "docs" / name
+    for name in (
+        "tutorial/first-payment.md",
+        "how-to/sell-seats.md",
+        "how-to/rent-storage.md",
+        "how-to/show-a-live-balance.md",
+        "how-to/give-a-discount.md",
+    )
+]
 _BLOCK = re.compile(r"^```(sh|json)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = "--- block {} ends ---"
 
