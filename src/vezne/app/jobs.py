@@ -29,6 +29,7 @@ async def open_jobs(settings: Settings, db: Database) -> AsyncIterator[Mapping[s
         yield {
             **jobs_on(gateways),
             **memberships_jobs_on(gateways),
+            **orders_jobs.letters_on(gateways),
             "bookings.expire_due": bookings_jobs.expire_due,
             "ledger.seal": _seal_with(settings),
             "mail.send": send_with(Postman.from_settings(settings)),

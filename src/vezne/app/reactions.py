@@ -29,5 +29,9 @@ REACTIONS = Reactions(
     later={
         orders.OrderFulfilled: ["orders.send_receipt"],
         orders.OrderRefundMade: ["orders.send_refund_letter"],
+        memberships.MembershipPastDue: ["memberships.tell_past_due"],
+        memberships.PeriodFailed: ["memberships.tell_unpaid"],
+        memberships.MembershipEnded: ["memberships.tell_ended"],
+        memberships.MembershipTrialEnding: ["memberships.tell_trial_ending"],
     },
 )

@@ -196,6 +196,9 @@ class TenantSettings(BaseModel):
     )
     mail_from: str = Field("", max_length=200, description="the sender of mail to customers; empty: the deployment's")
     mail_receipts: bool = Field(True, description="whether customers get receipts by e-mail")
+    mail_memberships: bool = Field(
+        True, description="whether customers are written to about their memberships: not paid, trial about to end, ended"
+    )
     receipt_sender: str = Field("", max_length=500, description="who stands at the head of a receipt: name, address, tax number")
 
     @field_validator("time_zone")

@@ -5,7 +5,7 @@ what came of that. Who does so is above: orders, or a provider that bills by its
 """
 
 from vezne.memberships.calendar import Interval, days_later, period_end
-from vezne.memberships.dunning import CLASSES, DUNNING, FailureClass, class_of
+from vezne.memberships.dunning import CLASSES, DUNNING, FailureClass, class_of, step_after
 from vezne.memberships.events import (
     MembershipChanged,
     MembershipChangePlanned,
@@ -215,6 +215,7 @@ __all__ = [
     "shown_period",
     "shown_plan",
     "start",
+    "step_after",
     "terms_of",
     "trial_of",
     "undo_cancel",

@@ -10,7 +10,7 @@ a file in the data folder.
 """
 
 from vezne.kernel.mail.letters import Attachment, Letter, Mail, sender_named
-from vezne.kernel.mail.outbox import post, post_all
+from vezne.kernel.mail.outbox import is_posted, post, post_all
 from vezne.kernel.mail.rendering import Body, Letters
 
-__all__ = ["Attachment", "Body", "Letter", "Letters", "Mail", "post", "post_all", "sender_named"]
+__all__ = ["Attachment", "Body", "Letter", "Letters", "Mail", "is_posted", "post", "post_all", "sender_named"]

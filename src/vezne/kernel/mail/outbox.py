@@ -55,6 +55,14 @@ async def post_all(tx: Tx, posted: Sequence[Letter]) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
+async def is_posted(tx: Tx, dedupe: str) -> bool:
+    """Whether a letter with this `dedupe` is there."""
+    found: bool = await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM mails WHERE tenant_id = $1 AND dedupe = $2)", tx.tenant_id, dedupe
+    )
+    return found
+
+
 async def call_later(tx: Tx, mail_id: UUID, *, tries: int = 0, after: timedelta = timedelta()) -> None:
     """Have the mail sent once this transaction has committed and `after` has passed."""
     public = public_id("eml", mail_id)

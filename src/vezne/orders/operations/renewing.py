@@ -70,7 +70,7 @@ async def retry(tx: Tx, period: memberships.Period) -> None:
 
 async def _waiting_order(tx: Tx, period_id: UUID) -> Order | None:
     """The order that waits to pay this period, its payment locked; None when there is none."""
-    found = await _payment_of(tx, period_id)
+    found = await payment_of(tx, period_id)
     if found is None or found.status not in _OPEN:
         return None
     await payments.lock(tx, found.id)
@@ -83,7 +83,7 @@ _OPEN = frozenset(
 )
 
 
-async def _payment_of(tx: Tx, period_id: UUID) -> payments.Payment | None:
+async def payment_of(tx: Tx, period_id: UUID) -> payments.Payment | None:
     """The newest payment that is, or was, to pay this period."""
     newest: payments.Payment | None = None
     for number in range(1, 1000):
@@ -120,7 +120,7 @@ async def _order(
     tx: Tx, membership: memberships.Membership, period: memberships.Period, methods: Sequence[payments.PaymentMethod]
 ) -> payments.Payment:
     """The payment of the order that waits to pay the period; placed when there is none."""
-    there = await _payment_of(tx, period.id)
+    there = await payment_of(tx, period.id)
     if there is not None and there.status in _OPEN and there.expires_at > tx.now:
         return there
     number = 1
