@@ -29,28 +29,8 @@ async def adjust(tx: Tx, customer_id: UUID, amount_minor: int, *, reason: str, r
     if made is not None:
         return made
     wallet = await coin_wallet(tx, customer_id)
-    amount = Money(abs(amount_minor), wallet.currency)
     known = reference or str(made_id)
-    about = wallets.Reference("adjustment", known)
-    if amount_minor > 0:
-        done = await wallets.credit(
-            tx,
-            wallets.Credit(
-                wallet_id=wallet.id,
-                amount=amount,
-                lot=wallets.LotSpec("promotional", "adjustment"),
-                reference=about,
-                description=reason,
-                contra=ADJUSTMENTS,
-            ),
-        )
-    else:
-        done = await wallets.debit(
-            tx,
-            wallets.Debit(
-                wallet_id=wallet.id, amount=amount, reference=about, description=reason, contra=ADJUSTMENTS, unlimited=True
-            ),
-        )
+    done = await _adjusted(tx, wallet, amount_minor, known, reason)
     move = _move(tx, made_id, customer_id, "adjustment", known, amount_minor, reason, done)
     await queries.insert_move(tx, move)
     await tx.publish(
@@ -111,6 +91,24 @@ async def coin_wallet(tx: Tx, customer_id: UUID) -> wallets.Wallet:
     """The customer's wallet of the tenant's coins, made when first needed."""
     unit = (await identity.settings_of(tx)).coin_unit
     return await wallets.wallet_of(tx, customer_id, "coins", unit)
+
+
+async def _adjusted(tx: Tx, wallet: wallets.Wallet, amount_minor: int, reference: str, reason: str) -> wallets.WalletTransaction:
+    amount, about = Money(abs(amount_minor), wallet.currency), wallets.Reference("adjustment", reference)
+    if amount_minor > 0:
+        credit = wallets.Credit(
+            wallet_id=wallet.id,
+            amount=amount,
+            lot=wallets.LotSpec("promotional", "adjustment"),
+            reference=about,
+            description=reason,
+            contra=ADJUSTMENTS,
+        )
+        return await wallets.credit(tx, credit)
+    debit = wallets.Debit(
+        wallet_id=wallet.id, amount=amount, reference=about, description=reason, contra=ADJUSTMENTS, unlimited=True
+    )
+    return await wallets.debit(tx, debit)
 
 
 async def _once(tx: Tx, type_: MoveType, customer_id: UUID, reference: str | None, amount_minor: int) -> CoinMove | None:

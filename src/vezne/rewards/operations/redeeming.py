@@ -43,22 +43,7 @@ async def redeem_voucher(tx: Tx, customer_id: UUID, voucher_id: UUID, *, referen
     redemption_id = new_id()
     wallet = await coin_wallet(tx, customer_id)
     done = await wallets.debit(tx, _debit(voucher, wallet, redemption_id))
-    made = Redemption(
-        id=redemption_id,
-        voucher_id=voucher_id,
-        customer_id=customer_id,
-        reference=reference or str(redemption_id),
-        price_minor=voucher.price_minor,
-        currency=wallet.currency,
-        status="redeemed",
-        restocked=False,
-        transaction_id=done.id,
-        refund_transaction_id=None,
-        reason=None,
-        cancelled_by=None,
-        cancelled_at=None,
-        created_at=tx.now,
-    )
+    made = _redeemed(tx, voucher, customer_id, redemption_id, reference, done)
     await queries.insert_redemption(tx, made)
     if voucher.inventory == "codes" and await queries.give_code(tx, voucher_id, redemption_id) is None:
         raise RuntimeError("a voucher has as many codes as its stock says")
@@ -166,6 +151,32 @@ async def _why_not(tx: Tx, voucher_id: UUID) -> VoucherUnknown | VoucherNotOffer
         return VoucherUnknown(voucher_id=shown)
     reason = voucher.withheld(tx.now)
     return VoucherSoldOut(voucher_id=shown) if reason is None else VoucherNotOffered(voucher_id=shown, reason=reason)
+
+
+def _redeemed(
+    tx: Tx,
+    voucher: Voucher,
+    customer_id: UUID,
+    redemption_id: UUID,
+    reference: str | None,
+    done: wallets.WalletTransaction,
+) -> Redemption:
+    return Redemption(
+        id=redemption_id,
+        voucher_id=voucher.id,
+        customer_id=customer_id,
+        reference=reference or str(redemption_id),
+        price_minor=voucher.price_minor,
+        currency=done.amount.currency,
+        status="redeemed",
+        restocked=False,
+        transaction_id=done.id,
+        refund_transaction_id=None,
+        reason=None,
+        cancelled_by=None,
+        cancelled_at=None,
+        created_at=tx.now,
+    )
 
 
 def _debit(voucher: Voucher, wallet: wallets.Wallet, redemption_id: UUID) -> wallets.Debit:
