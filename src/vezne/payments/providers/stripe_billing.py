@@ -6,6 +6,8 @@ A plan of ours is a Price there, found again by its `lookup_key`: our reference,
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from stripe import RequestOptions
+
 from vezne.kernel.money import Money
 from vezne.payments.providers import stripe_answers as answers
 from vezne.payments.providers import stripe_bills as bills
@@ -43,15 +45,18 @@ class Billing:
     async def subscribe(self, request: SubscribeRequest) -> Started:
         """A page on which the customer subscribes. The same reference again: the same page, a new one when that is over."""
         price = await self._price(request.plan)
-        session: dict[str, Any] = {}
+        session: Fields = {}
         for number in range(1, _PAGES_TRIED + 1):
-            asked: Any = requests.subscribing_page(request, price, self.now())
             options = key(request.reference if number == 1 else f"{request.reference}:{number}")
-            session = await self._api.ask(lambda: self._api.v1.checkout.sessions.create_async(asked, options))  # noqa: B023 - asked at once
-            until = answers.at(session, "expires_at")
-            if until is None or until > self.now():
+            made = await self._open_page(request, price, options)
+            session = await self._page_of_subscription(made)  # what the key answers may be old
+            if session.get("status") != "expired":
                 break
         return Started(provider_ref=answers.text(session, "id"), redirect_url=session.get("url") or request.return_url)
+
+    async def _open_page(self, request: SubscribeRequest, price: str, options: RequestOptions) -> str:
+        asked: Any = requests.subscribing_page(request, price, self.now())
+        return answers.text(await self._api.ask(lambda: self._api.v1.checkout.sessions.create_async(asked, options)), "id")
 
     async def find_subscription(self, reference: str) -> ProviderSubscription | None:
         """The subscription made under our reference, or by a page; None while nobody has agreed to it."""

@@ -19,7 +19,7 @@ from vezne.payments.providers.stripe_api import Fields, StripeApi
 
 Asking = Callable[[Any], Awaitable[stripe.StripeObject]]
 
-_SKEW, _SOON, _LAST = timedelta(minutes=5), timedelta(minutes=10), timedelta(days=1)
+_SKEW, _SOON = timedelta(minutes=5), timedelta(minutes=10)
 _PAGE, _PAGES = 100, 20
 _TIME_BITS_BELOW: Final = 80
 _TIMED_VERSION: Final = 7
@@ -77,13 +77,13 @@ class Lookup:
         return found
 
     async def _among(self, ask: Asking, reference: str, ours: Callable[[Fields], bool]) -> tuple[Fields | None, bool]:
-        """What is ours around the time of the reference, nearest first; and whether everything was looked at."""
+        """What is ours since the reference was made, nearest to it first; and whether everything was looked at."""
         made = made_at(reference)
         if made is None:
             return (None, True) if id_in(reference) is None else await self._through(ask, {}, ours)
+        since, soon = int((made - _SKEW).timestamp()), int((made + _SOON).timestamp())
         all_seen = True
-        for since, until in ((made - _SKEW, made + _SOON), (made + _SOON, made + _LAST)):
-            created = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}
+        for created in ({"gte": since, "lte": soon}, {"gt": soon}):
             found, seen = await self._through(ask, {"created": created}, ours)
             if found is not None:
                 return found, True
