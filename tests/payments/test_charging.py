@@ -247,8 +247,9 @@ async def test_only_the_customers_own_method_is_charged(deaf: Desk) -> None:
         made = await asked(deaf, whose)
         with pytest.raises(payments.MethodUnknown):
             await charge(deaf, made.id, method.id)
+    made = await asked(deaf, mine)
     with pytest.raises(payments.MethodUnknown):
-        await charge(deaf, (await asked(deaf, mine)).id, made.id)
+        await charge(deaf, made.id, made.id)
 
 
 async def test_a_method_of_a_provider_that_is_gone_fails_the_charge(deaf: Desk) -> None:

@@ -6,18 +6,28 @@ The composition root makes one `Gateways` and gives it to the jobs and, on `app.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
 from vezne.kernel.clock import real_now
 from vezne.kernel.db import Database
 from vezne.kernel.errors import NotFound
 from vezne.kernel.settings import Settings
 from vezne.payments.providers import PROVIDERS
-from vezne.payments.providers.base import InProcess, Provider
+from vezne.payments.providers.base import Provider
 from vezne.payments.tenant_texts import tenant_text
 
 
 class ProviderUnknown(NotFound):
     """There is no payment provider {provider} in this deployment."""
+
+
+@runtime_checkable
+class InProcess(Protocol):
+    """A provider that keeps what it knows in our own database; it opens short transactions of its own."""
+
+    def bind(self, db: Database) -> None:
+        """Where it keeps what it knows."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol, runtime_checkable
 
-from vezne.kernel.db import Database
 from vezne.kernel.errors import Conflict, Unauthenticated, Unavailable
 from vezne.kernel.money import Money
 
@@ -334,15 +333,6 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections."""
-        ...
-
-
-@runtime_checkable
-class InProcess(Protocol):
-    """A provider that keeps what it knows in our own database; it opens short transactions of its own."""
-
-    def bind(self, db: Database) -> None:
-        """Where it keeps what it knows."""
         ...
 
 
