@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -145,6 +146,7 @@ async def test_a_reader_who_falls_behind_gets_what_is_now_and_misses_what_lay_be
     app: FastAPI, shop: Shop, watching: Watching
 ) -> None:
     wallet = await shop.wallet(1)
+    watching.pace = replace(QUICK, slowest=timedelta(seconds=30))
     async with socket(app, wallet, headers=key_of(shop)) as ws:
         await ws.next()
         assert (await ws.balance())["version"] == 1

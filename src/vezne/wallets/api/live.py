@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from vezne.kernel import clock, edge
@@ -50,14 +50,23 @@ class BalanceOut(BaseModel):
 
 
 class BalanceEvents(EventSourceResponse):
-    """Events to a reader who may stop reading: then it is gone, and no fault of ours."""
+    """Events to a reader who may stop reading: then it is gone, and no fault of ours. They end whole when the service stops."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send them."""
+        whole = False
+
+        async def heard(message: Message) -> None:
+            nonlocal whole
+            whole = message["type"] == "http.response.body" and not message.get("more_body", False)
+            await send(message)
+
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, heard)
         except SendTimeoutError:
             raise ClientDisconnect from None
+        if not whole:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 class TokenInAddressRoute(TransactionalRoute):
