@@ -109,6 +109,12 @@ class Caller:
         assert answer.status_code == 409, answer.text
         return str((await self.see("/v1/widget-reservations"))["data"][0]["id"])
 
+    async def promoted(self) -> dict[str, str]:
+        """A promotion and a code of it."""
+        promotion = await self.make("/v1/promotions", {"name": "Spring", "kind": "percentage", "percentage": 1000})
+        code = await self.make("/v1/promo-codes", {"promotion_id": promotion["id"], "code": f"spring{uuid4().hex[:8]}"})
+        return {"prm": promotion["id"], "pcd": code["id"]}
+
     async def belongings(self) -> Belongings:
         """One of everything."""
         wallet = await self.wallet(10_000)
@@ -155,5 +161,6 @@ class Caller:
             "itm": item["id"],
             "fee": rule["id"],
             "pye": payee["id"],
+            **await self.promoted(),
         }
         return Belongings(ids, placed["payment"]["client_secret"])
