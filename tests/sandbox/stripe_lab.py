@@ -111,8 +111,7 @@ class Lab:
         self.web.post("/simulated/v1/faults", json=faults).raise_for_status()
         try:
             yield
-            fired = self.web.get("/simulated/v1/faults").json()["fired"]
-            assert all(fired.values()), fired
+            until(lambda: all(self.web.get("/simulated/v1/faults").json()["fired"].values()))
         finally:
             self.web.delete("/simulated/v1/faults").raise_for_status()
 

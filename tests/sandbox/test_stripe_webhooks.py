@@ -155,6 +155,27 @@ def test_an_answer_that_never_comes_was_done_all_the_same_and_the_sdk_finds_it_b
     assert len(told.v1.payment_intents.search({"query": "metadata['n']:'once'"}).data) == 1
 
 
+def test_a_capture_that_timed_out_was_done_and_is_not_done_again(told: Lab) -> None:
+    held = told.intent(capture_method="manual")
+    with told.armed(api={"timeout_after": "capture", "hang_ms": 10}), pytest.raises(stripe.APIConnectionError):
+        told.v1.payment_intents.capture(held.id)
+    seen = told.v1.payment_intents.retrieve(held.id)
+    assert (seen.status, seen.amount_received) == ("succeeded", 2000)
+    with pytest.raises(stripe.InvalidRequestError):
+        told.v1.payment_intents.capture(held.id)
+    assert len(told.v1.charges.list({"payment_intent": held.id}).data) == 1
+
+
+def test_an_event_is_delivered_once_more_on_request(told: Lab) -> None:
+    customer = told.customer()
+    until(lambda: told.of("customer.created", customer.id))
+    event = told.of("customer.created", customer.id)[0].event["id"]
+    assert told.web.post(f"/simulated/v1/events/{event}/redeliver", json={}).status_code == 202
+    until(lambda: len(told.of("customer.created", customer.id)) == 2)
+    log = told.web.get("/simulated/v1/events", params={"payment": customer.id}).json()["data"]
+    assert [(one["provider"], one["type"]) for one in log] == [("stripe", "customer.created")]
+
+
 def test_a_500_after_the_work_is_answered_again_under_the_same_key(told: Lab) -> None:
     with told.armed(api={"error_500_after": "create"}):
         retrying: Any = stripe.StripeClient(STRIPE_KEY, base_addresses={"api": told.base}, max_network_retries=1)

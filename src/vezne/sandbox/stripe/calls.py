@@ -120,7 +120,7 @@ async def _asked(request: Request, headers: Mapping[str, str]) -> _Asked:
     key = request.headers.get("idempotency-key") if request.method == "POST" else None
     if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
         raise invalid(f"Idempotency-Key must have 1 to {_LONGEST_KEY} characters.")
-    mark = fingerprint(request.method, request.url.path, body={"sent": raw.decode("latin-1")})
+    mark = fingerprint(request.method, request.url.path, body={"sent": sorted(raw.decode("latin-1").split("&"))})
     base_url = (settings.public_url or f"{request.url.scheme}://{request.url.netloc}").rstrip("/")
     query = request.scope["query_string"]
     return _Asked(request.path_params, query, raw, key, mark, headers["request-id"], headers["stripe-version"], base_url)

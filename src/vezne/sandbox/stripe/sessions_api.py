@@ -55,18 +55,8 @@ def _opened(call: Call, mode: str) -> tuple[Object, list[Object]]:
     tx, params = call.tx, call.params
     if params.choice("ui_mode", ("hosted_page", "hosted"), "hosted_page") is None or not params.given("success_url"):
         raise missing("success_url")
-    items = line_items.read(tx, params)
-    if (mode == "setup") == bool(items):
-        raise invalid("You can not pass `line_items` in `setup` mode.", "line_items") if items else missing("line_items")
-    if mode == "payment" and any(item["price"]["type"] == "recurring" for item in items):
-        raise invalid("You specified `payment` mode but passed a recurring price. Use `subscription` mode.", "line_items")
-    if mode == "subscription" and all(item["price"]["type"] != "recurring" for item in items):
-        raise invalid("You must provide at least one recurring price in `subscription` mode when using prices.", "line_items")
-    currency = items[0]["currency"] if items else currency_of(params) if params.given("currency") else None
-    params.ignore("currency")
+    items, currency = _sold(call, mode)
     total = sum(item["amount_total"] for item in items)
-    if mode == "payment":
-        check(total, str(currency), "line_items")
     customer = customers.of(tx, params)
     mail = email(params, "customer_email")
     if customer is not None and mail is not None:
@@ -93,6 +83,22 @@ def _opened(call: Call, mode: str) -> tuple[Object, list[Object]]:
         total_details={"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0} if items else None,
     )
     return session, items
+
+
+def _sold(call: Call, mode: str) -> tuple[list[Object], str | None]:
+    """The line items that suit the mode, and their currency."""
+    items = line_items.read(call.tx, call.params)
+    if (mode == "setup") == bool(items):
+        raise invalid("You can not pass `line_items` in `setup` mode.", "line_items") if items else missing("line_items")
+    if mode == "payment" and any(item["price"]["type"] == "recurring" for item in items):
+        raise invalid("You specified `payment` mode but passed a recurring price. Use `subscription` mode.", "line_items")
+    if mode == "subscription" and all(item["price"]["type"] != "recurring" for item in items):
+        raise invalid("You must provide at least one recurring price in `subscription` mode when using prices.", "line_items")
+    currency = items[0]["currency"] if items else currency_of(call.params) if call.params.given("currency") else None
+    call.params.ignore("currency")
+    if mode == "payment":
+        check(sum(item["amount_total"] for item in items), str(currency), "line_items")
+    return items, currency
 
 
 def _given(params: Params, mode: str) -> Object:
