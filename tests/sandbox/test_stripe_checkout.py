@@ -141,8 +141,8 @@ def test_completed_is_not_yet_paid_when_an_account_is_debited(stripe_lab: Lab, i
     with stripe_lab.web.stream("GET", session.url) as page:
         assert page.status_code == 200
     stripe_lab.web.post(session.url, data={"method": "sepa_debit", "iban": iban})
-    seen = again(stripe_lab, session)
-    assert (seen["status"], seen["payment_status"]) == ("complete", "unpaid")
+    completed = stripe_lab.v1.events.list({"type": "checkout.session.completed"}).data[0].data.object
+    assert (completed.id, completed.status, completed.payment_status) == (session.id, "complete", "unpaid")
     until(lambda: stripe_lab.types(session.id) == ["checkout.session.completed", event])
     assert again(stripe_lab, session)["payment_status"] == paid
 

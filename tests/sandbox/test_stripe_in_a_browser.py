@@ -1,6 +1,8 @@
 """Stripe's pages in Chromium: paid by keyboard alone, declines tried again, accessible in both languages, dark and narrow."""
 
 import asyncio
+from functools import partial
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page
@@ -15,9 +17,9 @@ pytestmark = pytest.mark.browser
 POOR, ASKING = "4000000000009995", "4000002760003184"
 
 
-async def opened(lab: Lab, page: Page, **facts: object) -> str:
+async def opened(lab: Lab, page: Page, **facts: Any) -> str:  # noqa: ANN401 - parameters of a session
     """A new session's page; the session's id."""
-    session = await asyncio.to_thread(lab.session, **facts)
+    session = await asyncio.to_thread(partial(lab.session, **facts))
     await page.goto(session.url)
     return str(session.id)
 
