@@ -145,6 +145,8 @@ def _reckon(
     """What the change costs now; see `proration`. Whole seconds, and never the very one in which the period began."""
     starts_at = max(now, running.starts_at + _SECOND)
     ends_at = running.ends_at
+    if starts_at >= ends_at:  # its last second
+        raise RenewalUnderWay(membership_id=public_id("mbs", membership.id))
     if running.is_trial:
         return Proration(starts_at=starts_at, ends_at=ends_at, cost_minor=0, unused_minor=0)
     value = max(0, running.value_minor - running.refunded_minor)
