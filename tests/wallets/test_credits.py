@@ -116,7 +116,7 @@ async def test_history_is_filtered_by_type_and_time_and_read_page_by_page(shop: 
             break
         asked["after"] = page["next"]
     assert found == ["2031-05-02T08", "2031-05-01T22", "2031-05-01T12"]
-    hours = {"since": (NOW + timedelta(hours=3)).isoformat(), "until": (NOW + timedelta(hours=5)).isoformat()}
+    hours: Json = {"since": (NOW + timedelta(hours=3)).isoformat(), "until": (NOW + timedelta(hours=5)).isoformat()}
     assert len((await shop.get("/v1/credits/history", customer_id=customer, **hours))["data"]) == 3
     for wrong in ({"type": "CREDIT_THEFT"}, {"since": "yesterday"}, {"after": "!"}, {"limit": 0}):
         await shop.get("/v1/credits/history", expect=422, customer_id=customer, **wrong)
@@ -367,3 +367,18 @@ async def test_only_a_credit_can_be_taken_back(shop: Shop, db: Database) -> None
         await wallets.debit(tx, wallets.Debit(wallet_id=parse_id("wal", money), amount=Money(500, "TRY")))
         back = await wallets.revoke(tx, loaded.id, cause="a")
     assert (back.taken_minor, back.missing_minor) == (200, 500)
+
+
+async def test_cm13_a_pack_is_bought_at_its_documented_path(shop: Shop) -> None:
+    pack = await shop.post("/v1/credit-packs", {"name": "Fifty", "units": 50, "prices": {"TRY": 4_500}})
+    customer = await shop.customer()
+    own = await token_of(shop, customer)
+    answer = await shop.http.post(f"/payment/credit-packs/{pack['id']}/purchase", json={}, headers=own)
+    assert answer.status_code == 201, answer.text
+    placed = answer.json()
+    assert (placed["order"]["customer_id"], placed["payment"]["amount_minor"]) == (customer, 4_500)
+    assert placed["checkout_url"]
+    assert placed["payment"]["client_secret"]
+    again = {**own, "Idempotency-Key": "buy-fifty"}
+    first, second = [await shop.http.post(f"/payment/credit-packs/{pack['id']}/purchase", json={}, headers=again) for _ in "ab"]
+    assert (second.headers["idempotency-replayed"], second.json()) == ("true", first.json())
