@@ -2,5 +2,6 @@
 
 from desk_fixtures import desk, sandbox
 from payu_fixtures import counter
+from stripe_fixtures import till
 
-__all__ = ["counter", "desk", "sandbox"]
+__all__ = ["counter", "desk", "sandbox", "till"]
