@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from desk_fixtures import CHALLENGED, DECLINED, DELAYED, GOOD, KEY, MINUTE, RETURN_URL, SECRET, Desk, unreached
-from vezne import payments
+from vezne import identity, payments
 from vezne.kernel import clock
 from vezne.kernel.ids import public_id
 from vezne.kernel.money import Money
@@ -57,11 +57,14 @@ def deaf(desk: Desk) -> Desk:
     return replace(desk, gateways=unreached(desk.gateways))
 
 
-async def test_what_is_paid_with_is_kept_for_the_customer_who_wanted_so(deaf: Desk) -> None:
+async def test_cm11_what_is_paid_with_is_kept_for_the_customer_who_wanted_so(deaf: Desk) -> None:
     customer_id = await deaf.customer()
     method = await stored(deaf, customer_id)
     assert (method.customer_id, method.provider, method.brand, method.last4) == (customer_id, "simulated", "visa", "4242")
     assert (method.is_default, method.active, method.expires_month) == (True, True, 12)
+    kept = await deaf.owner.fetchval("SELECT string_agg(method::text, '') FROM payment_methods AS method")
+    assert "4242" in kept
+    assert GOOD not in kept  # of a card's number only what a person knows it by
     assert await deaf.events("method.saved") == 1
     again = await asked(deaf, customer_id)
     await deaf.sandbox.play(await deaf.start(again.id), MASTERCARD)
@@ -89,7 +92,7 @@ async def test_two_cards_that_are_kept_at_once_make_one_default(deaf: Desk) -> N
     assert [method.is_default for method in kept] == [True, False, False, False]
 
 
-async def test_a_stored_card_pays_while_its_customer_is_away(deaf: Desk) -> None:
+async def test_cm3_a_stored_card_pays_while_its_customer_is_away(deaf: Desk) -> None:
     customer_id = await deaf.customer()
     method = await stored(deaf, customer_id)
     made = await asked(deaf, customer_id)
@@ -319,6 +322,20 @@ async def test_a_customers_methods_over_the_api(deaf: Desk) -> None:
     nobody = f"/v1/customers/{public_id('cus', first.id)}/payment-methods"
     assert (await deaf.http.get(nobody, headers=deaf.tenant.headers)).status_code == 404
     assert (await deaf.http.get(path, headers=deaf.tenant.headers, params={"after": "x" * 600})).status_code == 422
+
+
+async def test_a_customers_token_opens_that_customers_methods_alone(deaf: Desk) -> None:
+    mine, theirs = await deaf.customer(), await deaf.customer()
+    method = await stored(deaf, mine)
+    async with deaf.db.transaction(deaf.principal) as tx:
+        token = await identity.give_token(tx, mine, life=timedelta(minutes=5))
+        stranger = await identity.give_token(tx, theirs, life=timedelta(minutes=5))
+    path = f"/v1/customers/{public_id('cus', mine)}/payment-methods"
+    for given, status in ((token, 200), (stranger, 404)):
+        headers = {"Authorization": f"Bearer {given.text}"}
+        assert (await deaf.http.get(path, headers=headers)).status_code == status
+        removed = await deaf.http.delete(f"{path}/{public_id('mtd', method.id)}", headers=headers)
+        assert removed.status_code == status
 
 
 async def test_a_page_that_the_customer_was_sent_to_is_not_charged_beside(deaf: Desk) -> None:

@@ -115,7 +115,7 @@ async def test_a_dispute_that_was_lost_is_gone_and_never_refunded_again(billed: 
     assert await books(billed) == (0, 0, 0)
 
 
-async def test_news_of_a_dispute_twice_at_once_and_out_of_order_are_booked_once(billed: Billed) -> None:
+async def test_cm5_news_of_a_dispute_twice_at_once_and_out_of_order_are_booked_once(billed: Billed) -> None:
     _, ref = await paid(billed)
     made = dispute(billed, ref)
     for _ in range(4):

@@ -33,7 +33,7 @@ async def test_a_customer_is_sent_to_the_page_and_the_same_purpose_again_to_the_
     assert await billed.facts("subscription.moved") == []
 
 
-async def test_once_the_customer_has_agreed_it_is_active_and_its_first_bill_is_a_payment(billed: Billed) -> None:
+async def test_cm3_once_the_customer_has_agreed_it_is_active_and_its_first_bill_is_a_payment(billed: Billed) -> None:
     found, ref = await billed.subscribed()
     assert (found.status, found.subscription_ref, found.period_end) == ("active", ref, BEGIN + MONTH)
     (moved,) = await billed.facts("subscription.moved")
@@ -76,7 +76,7 @@ async def test_a_trial_bills_nothing_and_says_so(billed: Billed) -> None:
     assert await billed.desk.held("unapplied") == 0
 
 
-async def test_a_renewal_told_of_twice_and_looked_at_at_once_is_taken_once(billed: Billed) -> None:
+async def test_cm5_a_renewal_told_of_twice_and_looked_at_at_once_is_taken_once(billed: Billed) -> None:
     found, ref = await billed.subscribed()
     billed.biller.renew(ref)
     await billed.tell("bevt_renewed", subscription=ref)
@@ -100,7 +100,7 @@ async def test_a_webhook_quicker_than_our_own_page_finds_its_subscription_by_our
     assert await billed.desk.held("unapplied") == 9_900
 
 
-async def test_a_renewal_told_of_before_the_subscription_is_known_here_waits_for_it(billed: Billed) -> None:
+async def test_cm5_a_renewal_told_of_before_the_subscription_is_known_here_waits_for_it(billed: Billed) -> None:
     made, _ = await billed.subscribe()
     ref = billed.biller.agree(made.reference)
     billed.biller.renew(ref)
@@ -118,7 +118,7 @@ async def test_a_renewal_told_of_before_the_subscription_is_known_here_waits_for
     assert await billed.desk.held("unapplied") == 19_800
 
 
-async def test_a_bill_paid_after_the_cancellation_is_taken_too(billed: Billed) -> None:
+async def test_cm5_a_bill_paid_after_the_cancellation_is_taken_too(billed: Billed) -> None:
     found, ref = await billed.subscribed()
     ended = await payments.cancel_subscription(
         billed.desk.db, billed.gateways, billed.desk.principal, found.id, at_period_end=False
@@ -134,7 +134,7 @@ async def test_a_bill_paid_after_the_cancellation_is_taken_too(billed: Billed) -
     assert (await payments.cancel_subscription(billed.desk.db, billed.gateways, billed.desk.principal, found.id)).id == ended.id
 
 
-async def test_news_in_any_order_end_where_the_provider_is(billed: Billed) -> None:
+async def test_cm5_news_in_any_order_end_where_the_provider_is(billed: Billed) -> None:
     found, ref = await billed.subscribed()
     open_bill = billed.biller.bill(ref, 9_900, paid=False, failure_code="insufficient_funds", attempts=1)
     billed.biller.put(replace(billed.biller.subscriptions[ref], grade=SubscriptionGrade.PAST_DUE))

@@ -180,9 +180,5 @@ async def test_a_file_from_before_cards_were_kept_is_brought_up_to_date(tmp_path
             httpx2.AsyncClient(base_url=url, headers={"authorization": f"Bearer {KEY}"}, trust_env=False) as client,
         ):
             payment = (await client.get("/simulated/v1/payments/sim_pay_1")).raise_for_status().json()
-    assert (payment["status"], payment["save_card"], payment["off_session"], payment["method"]) == (
-        "succeeded",
-        False,
-        False,
-        None,
-    )
+            facts = [payment[name] for name in ("status", "save_card", "off_session", "method")]
+            assert facts == ["succeeded", False, False, None]
