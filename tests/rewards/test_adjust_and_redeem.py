@@ -78,24 +78,24 @@ async def test_fifty_redemptions_at_once_never_overspend(academy: Academy) -> No
     assert await academy.balance(who) == 0
 
 
-async def test_a_students_own_token_spends_its_own_coins_and_nobody_elses(academy: Academy) -> None:
+async def test_a_students_own_token_sees_its_own_coins_and_gives_itself_none(academy: Academy) -> None:
     """CC5"""
     who, other = await academy.rich(100), await academy.rich(100)
     token = await academy.token(who)
-    spent = await academy.send("/v1/coins/redemptions", {"amount_minor": 5, "reference_id": "a"}, token=token)
-    assert (spent.status_code, await academy.balance(who)) == (201, 95)
-    foreign = await academy.send(
-        "/v1/coins/redemptions", {"student_id": other, "amount_minor": 5, "reference_id": "b"}, token=token
-    )
-    assert codes([foreign]) == ["404 customer_not_found"]
-    seen = await academy.http.get(f"/coins/{who}/transactions", headers={"Authorization": f"Bearer {token}"})
-    assert len(seen.json()["data"]) == 2
-    unseen = await academy.http.get(f"/coins/{other}", headers={"Authorization": f"Bearer {token}"})
+    headers = {"Authorization": f"Bearer {token}"}
+    seen = await academy.http.get(f"/coins/{who}/transactions", headers=headers)
+    assert len(seen.json()["data"]) == 1
+    unseen = await academy.http.get(f"/coins/{other}", headers=headers)
     assert codes([unseen]) == ["404 student_unknown"]
-    for path in ("/v1/coins/adjustments", "/v1/rewards/course-completions"):
-        body: dict[str, Any] = {"student_id": who, "amount_minor": 5, "reference_id": "c"}
+    body: dict[str, Any] = {"student_id": who, "amount_minor": 5, "reference_id": "c"}
+    for path in ("/v1/coins/adjustments", "/v1/rewards/course-completions", "/v1/coins/redemptions"):
         assert codes([await academy.send(path, body, token=token)]) == ["403 permission_missing"]
-    assert await academy.balance(other) == 100
+    voucher = await academy.post("/v1/vouchers", {"name": "A mug", "price_minor": 10, "quantity": 5})
+    spent = {"voucher_id": voucher["id"]}
+    assert (await academy.send("/v1/coins/redemptions", spent, token=token)).status_code == 201
+    foreign = await academy.send("/v1/coins/redemptions", {**spent, "student_id": other}, token=token)
+    assert codes([foreign]) == ["404 customer_not_found"]
+    assert [await academy.balance(each) for each in (who, other)] == [90, 100]
 
 
 @pytest.mark.parametrize(
@@ -133,3 +133,9 @@ async def test_an_idempotency_key_answers_the_first_time(academy: Academy) -> No
     first, second = [await academy.send("/v1/coins/adjustments", body, key="k-1") for _ in range(2)]
     assert (first.text, second.headers["Idempotency-Replayed"]) == (second.text, "true")
     assert await academy.balance(who) == 70
+
+
+@pytest.mark.parametrize("path", ["/v1/coins/%00", "/coins/a%00b/transactions", "/v1/rewards/streaks/%00"])
+async def test_a_student_that_no_text_can_name_is_refused_by_the_field(academy: Academy, path: str) -> None:
+    refused = await academy.get(path, expect=422)
+    assert refused["errors"][0]["loc"] == ["path", "student_id"]

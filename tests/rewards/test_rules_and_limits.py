@@ -67,6 +67,7 @@ async def test_a_rule_that_is_off_gives_nothing_and_overrides_still_do(academy: 
             "tiers",
         ),
         ({"trigger": "streak", **BONUSES}, "activity"),
+        ({"trigger": "streak", **BONUSES, "activity": "a b"}, "activity"),
         ({"trigger": "streak", "activity": "quiz"}, "bonuses"),
         ({"trigger": "streak", "activity": "quiz", "bonuses": BONUSES["bonuses"] * 2}, "bonuses"),
         ({"trigger": "purchase", "rates": {}}, "rates"),

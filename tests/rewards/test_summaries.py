@@ -201,7 +201,7 @@ async def test_coins_of_another_unit_have_lines_of_their_own_and_pages_split_bet
     assert told == [("02", "COIN", 10), ("02", "STAR", 3), ("01", "COIN", 10), ("01", "STAR", 3)]
     asked = {"from": "2027-03-02", "to": "2027-03-02", "currency": "STAR"}
     assert len(await days(academy, **asked)) == 1
-    for bad in ({"from": "yesterday"}, {"after": "bm90LWEtZGF5"}):
+    for bad in ({"from": "yesterday"}, {"after": "bm90LWEtZGF5"}, {"after": "MjAyNy0wMy0wMS8A"}):
         await academy.get("/v1/coin-summaries", expect=422, **bad)
 
 

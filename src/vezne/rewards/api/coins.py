@@ -173,8 +173,11 @@ async def list_adjustments(tx: TxDep, asked: Annotated[AdjustmentFilters, Query(
 async def post_redemption(body: RedemptionIn, tx: TxDep, request: Request) -> RedemptionOut:
     """Spend coins on something of your own, or on a voucher; once for the customer and `reference_id`.
 
-    Again answers the first time. A voucher's code is in the answer, but not in the one that an Idempotency-Key keeps.
+    Again answers the first time. A customer's token redeems vouchers only.
+    A voucher's code is in the answer, but not in the one that an Idempotency-Key keeps.
     """
+    if body.voucher_id is None:
+        tx.principal.demand("rewards.write")
     customer = await reading.named(tx, body.student_id, body.customer_id)
     if body.voucher_id is None:
         return await _spent(tx, customer, body)

@@ -31,7 +31,15 @@ StudentId = Annotated[
     StringConstraints(min_length=1, max_length=200, pattern=r"\S"),
     Field(description="your own reference of the customer, who is made known when there is none yet"),
 ]
-StudentPath = Annotated[str, Path(max_length=200, description="your own reference of the customer, or the customer's id")]
+StudentPath = Annotated[
+    str,
+    Path(
+        max_length=200,
+        pattern=r"^[^\x00]+$",
+        description="your own reference of the customer, or the customer's id",
+        examples=["student-17"],
+    ),
+]
 ReferenceId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200, pattern=r"\S"),
@@ -44,6 +52,7 @@ Cause = Annotated[
 ]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,59}$")]
+WordOrNone = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.:-]{0,59})?$")]
 Description = Annotated[str, StringConstraints(max_length=500)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
 

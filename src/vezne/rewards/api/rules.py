@@ -1,7 +1,7 @@
 """Reward rules and the budget over HTTP. Amounts are whole coins."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import BaseModel, Field
@@ -11,7 +11,7 @@ from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
 from vezne.kernel.ids import public_id
 from vezne.kernel.money import AmountMinor, Currency
 from vezne.kernel.paging import CursorUnknown, Page, PageQuery, page_of
-from vezne.rewards.api.fields import Coins, CoinsOrNone, Name, RuleId, Word
+from vezne.rewards.api.fields import Coins, CoinsOrNone, Name, RuleId, Word, WordOrNone
 from vezne.rewards.models.rules import MOST_ROWS, Bonus, Budget, Every, Period, Rate, Rule, RuleTerms, Tier, Trigger
 from vezne.rewards.operations import rules
 from vezne.rewards.refusals import RuleExists, RuleMalformed, RuleUnknown
@@ -69,7 +69,7 @@ class RewardRuleIn(RewardRuleVersionIn):
     """A rule: one for completed courses, one for referrals, one for purchases, and one for each activity with streaks."""
 
     trigger: Trigger
-    activity: Word | Literal[""] = Field("", description="for streaks: the activity that is counted")
+    activity: WordOrNone = Field("", description="for streaks: the activity that is counted")
     valid_from: None = Field(None, description="the first version holds at once")
 
 

@@ -7,7 +7,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from vezne.kernel.http import TxDep, refusals, requires, router
-from vezne.kernel.money import Currency
+from vezne.kernel.money import Currency, CurrencyUnknown, exponent
 from vezne.kernel.paging import CursorUnknown, Page, PageParams, page_of
 from vezne.rewards.api.fields import Day
 from vezne.rewards.models.summaries import Summary
@@ -30,8 +30,9 @@ class SummaryFilters(PageParams):
             return None
         day, _, currency = position.partition("/")
         try:
+            exponent(currency)
             return date.fromisoformat(day), currency
-        except ValueError:
+        except (ValueError, CurrencyUnknown):
             raise CursorUnknown(loc=("query", "after")) from None
 
 
