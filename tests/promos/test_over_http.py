@@ -180,3 +180,26 @@ async def test_cm13_the_documented_paths_answer(counter: Counter, booth: Booth) 
     for path in ("/payment/promo-codes/validate", "/payment/promo-codes/apply"):
         answer = await counter.ask("POST", path, asked)
         assert (answer.status_code, answer.json()["code"], answer.json()["errors"][0]["type"]) == (422, "PAY003", "wrong_product")
+
+
+async def test_cm13_a_customers_token_validates_and_applies_for_its_own_customer(
+    counter: Counter, http: httpx2.AsyncClient, booth: Booth
+) -> None:
+    await booth.give("SAVE20", percentage=2_000)
+    customer, other = [public_id("cus", await booth.customer()) for _ in range(2)]
+    item = await counter.made("/v1/items", {"name": "Seat", "prices": {"TRY": 5_000}})
+    event = await counter.made("/v1/resources", {"kind": "event", "name": "Concert", "capacity": 5, "item_id": item["id"]})
+    token = (await counter.made(f"/v1/customers/{customer}/tokens", {}))["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    asked = {"lines": [{"kind": "booking", "resource_id": event["id"]}], "promo_codes": ["save20"]}
+    validated = await http.post("/payment/promo-codes/validate", json=asked, headers=headers)
+    assert (validated.status_code, validated.json()["total_minor"]) == (200, 4_000), validated.text
+    applied = (await http.post("/payment/promo-codes/apply", json=asked, headers=headers)).json()
+    assert (applied["total_minor"], applied["postings"]) == (4_000, [])
+    placed = await http.post("/v1/orders", json={"quote": applied["quote"]}, headers=headers)
+    assert (placed.status_code, placed.json()["order"]["total_minor"]) == (201, 4_000)
+    for path in ("validate", "apply"):
+        answer = await http.post(f"/payment/promo-codes/{path}", json={**asked, "customer_id": other}, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "customer_not_found")
+    for method, path in (("GET", "/v1/promotions"), ("GET", "/v1/promo-codes"), ("POST", "/v1/promotions")):
+        assert (await http.request(method, path, json=TENTH, headers=headers)).status_code == 403
