@@ -19,6 +19,7 @@ PAGES = [
         "how-to/rent-storage.md",
         "how-to/show-a-live-balance.md",
         "how-to/give-a-discount.md",
+        "how-to/send-mail.md",
     )
 ]
 _BLOCK = re.compile(r"^```(sh|json)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
