@@ -11,7 +11,7 @@ from vezne.kernel.ids import new_id
 from vezne.memberships.dunning import DUNNING, FailureClass, class_of, step_after
 
 
-async def overdue(club: Club, **more: object) -> tuple[memberships.Membership, memberships.Period]:
+async def overdue(club: Club, **more: int) -> tuple[memberships.Membership, memberships.Period]:
     """A membership whose renewal waits."""
     made = await club.begin(await club.plan(**more))
     await club.at(made.period_end)

@@ -174,20 +174,20 @@ class Period:
     value_minor: int
     price_minor: int
     currency: str
-    status: PeriodStatus
     reason: PeriodReason
     is_trial: bool
-    attempts: int
-    next_try_at: datetime | None
-    last_failure_class: FailureClass | None
-    last_failure_code: str | None
-    order_id: UUID | None
-    paid_at: datetime | None
-    credits_granted: int
-    grant_id: UUID | None
-    refunded_minor: int
-    credits_taken: int
     created_at: datetime
+    status: PeriodStatus = "open"
+    attempts: int = 0
+    next_try_at: datetime | None = None
+    last_failure_class: FailureClass | None = None
+    last_failure_code: str | None = None
+    order_id: UUID | None = None
+    paid_at: datetime | None = None
+    credits_granted: int = 0
+    grant_id: UUID | None = None
+    refunded_minor: int = 0
+    credits_taken: int = 0
 
     @property
     def amount(self) -> Money:

@@ -93,16 +93,13 @@ async def period_of_invoice(
         zone = (await identity.settings_of(tx)).zone
         ends_at = period_end(starts_at, 1, plan.interval, plan.interval_count, zone)
     if first.reason == "first" and first.status == "open":
-        trial = first.is_trial and not amount_minor
-        known = replace(
-            first, starts_at=starts_at, ends_at=ends_at, amount_minor=amount_minor, value_minor=amount_minor, is_trial=trial
-        )
-        await period_queries.update_periods(tx, [replace(known, cycle=0 if trial else 1)])
-        return known
+        return await _first_bill(tx, first, starts_at, ends_at, amount_minor)
     change = reason == "update" or (reason == "other" and _overlaps(membership, starts_at, ends_at))
     if change:
         starts_at, ends_at = _of_change(membership, starts_at, ends_at, tx.now)
-        if first.is_trial and amount_minor:  # ended before its time: what is paid for is a whole period of its own
+        if (
+            first.is_trial and amount_minor and first.starts_at < starts_at
+        ):  # ended before its time: what is paid for is a whole period of its own
             await period_queries.update_periods(tx, [replace(first, ends_at=starts_at)])
             change = False
     period = new_period(
@@ -122,6 +119,22 @@ async def period_of_invoice(
     await period_queries.insert_periods(tx, [period])
     await tx.publish(opened(period))
     return period
+
+
+async def _first_bill(tx: Tx, first: Period, starts_at: datetime, ends_at: datetime, amount_minor: int) -> Period:
+    """The first period, with the dates and the amount of its bill; one of nothing is a trial's."""
+    trial = first.is_trial and not amount_minor
+    known = replace(
+        first,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        amount_minor=amount_minor,
+        value_minor=amount_minor,
+        is_trial=trial,
+        cycle=0 if trial else 1,
+    )
+    await period_queries.update_periods(tx, [known])
+    return known
 
 
 def _overlaps(membership: Membership, starts_at: datetime, ends_at: datetime) -> bool:
