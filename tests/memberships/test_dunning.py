@@ -1,6 +1,7 @@
 """CM12: automated dunning: the table, days of grace, and how it ends."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -129,3 +130,20 @@ async def test_a_first_period_and_a_change_are_no_matter_of_dunning(club: Club) 
         assert await memberships.period_failed(tx, first.id, "stolen_card") is None
     assert (await club.seen(made.id)).status == "incomplete"
     assert made.created_at == BEGIN
+
+
+@pytest.mark.unit
+def test_the_table_in_the_documents_is_the_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "explanation" / "memberships.md").read_text(encoding="utf-8")
+    written = {cells[0]: cells[1:6] for cells in map(_cells, page.splitlines()) if cells and cells[0] in DUNNING}
+    assert written == {
+        name: [*(f"{_span(step.wait)}, {step.ask}" for step in steps), "end", "", "", ""][:5] for name, steps in DUNNING.items()
+    }
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
+
+
+def _span(wait: timedelta) -> str:
+    return f"{wait.days} d" if wait.days else f"{wait // timedelta(hours=1)} h"
