@@ -215,3 +215,29 @@ async def test_currencies_stay_apart(make_tenant: TenantMaker, till: Till) -> No
     assert ((await till.owed(payee)).available, (await till.owed(payee, "JPY")).available) == (900, 480)
     async with till.db.transaction(till.principal) as tx:
         assert [each.currency for each in await settlements.owed_in_all(tx, payee)] == ["JPY", "TRY"]
+
+
+async def test_a_line_the_platform_paid_for_is_clawed_back_seat_by_seat(till: Till) -> None:
+    payee = await till.payee()
+    sale = settlements.Sale(
+        line_id=new_id(),
+        order_id=new_id(),
+        payee_id=payee,
+        currency="TRY",
+        gross_minor=0,
+        share_minor=1_000,
+        fee_minor=-1_000,
+        parts=3,
+    )
+    async with till.db.transaction(till.principal) as tx:
+        await settlements.settle(tx, sale)
+        for number, left in ((1, 667), (2, 333), (3, 0)):
+            for _ in range(2):
+                await settlements.claw_back(tx, sale.line_id, 0, f"ref_{number}", parts=1)
+            assert (await settlements.owed(tx, payee, "TRY")).available == left
+        with pytest.raises(settlements.ClawBackTooLarge):
+            await settlements.claw_back(tx, sale.line_id, 0, "ref_4", parts=1)
+        await settlements.settle_more(tx, sale.line_id, 0, "ref_3", parts=1)
+        assert (await settlements.owed(tx, payee, "TRY")).available == 333
+        with pytest.raises(settlements.GivenAgainTooMuch):
+            await settlements.settle_more(tx, sale.line_id, 0, "ref_5", parts=3)
