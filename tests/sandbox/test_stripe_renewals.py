@@ -107,24 +107,27 @@ def test_a_bank_that_wants_to_ask_the_customer_says_so(stripe_lab: Lab) -> None:
     assert here.now(made["id"])["status"] == "past_due"
 
 
-def test_after_the_last_try_it_may_be_left_unpaid(stripe_lab: Lab) -> None:
-    settings = stripe_lab.web.post(
-        "/stripe/play/billing",
-        data={"retry_days": "1", "after_last": "mark_unpaid"},
-        headers={"authorization": f"Bearer {stripe_lab.client._requestor.api_key}"},
-    )
-    assert settings.status_code == 200, settings.text
+@pytest.mark.parametrize(("last", "status"), [("mark_unpaid", "unpaid"), ("leave", "past_due")])
+def test_after_the_last_try_it_may_be_left_unpaid(stripe_lab: Lab, last: str, status: str) -> None:
+    _tried(stripe_lab, {"retry_days": [1], "after_last": last})
     try:
         here = club(stripe_lab)
         made = here.subscribe()
         here.card("chargeCustomerFail")
         here.advance(at(2026, 2, 28, 14))
         here.advance(timedelta(days=2))
-        assert here.now(made["id"])["status"] == "unpaid"
+        assert (here.now(made["id"])["status"], here.bills(made["id"])[-1]["attempt_count"]) == (status, 2)
     finally:
-        stripe_lab.web.post(
-            "/stripe/play/billing", headers={"authorization": f"Bearer {stripe_lab.client._requestor.api_key}"}
-        ).raise_for_status()
+        _tried(stripe_lab, {})
+
+
+def _tried(lab: Lab, body: dict[str, object]) -> None:
+    lab.web.put("/stripe/play/billing", json=body).raise_for_status()
+
+
+@pytest.mark.parametrize("body", [{"retry_days": [0]}, {"retry_days": [1] * 9}, {"after_last": "x"}, {"more": 1}])
+def test_what_nobody_can_set_about_tries_is_refused(stripe_lab: Lab, body: dict[str, object]) -> None:
+    assert stripe_lab.web.put("/stripe/play/billing", json=body).status_code == 400
 
 
 def test_a_better_plan_costs_the_difference_at_once_as_its_preview_said(stripe_lab: Lab) -> None:

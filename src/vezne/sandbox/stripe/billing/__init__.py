@@ -6,11 +6,11 @@ by mail, coupons, taxes, metered and tiered prices, schedules, thresholds, `pend
 credit notes, customer portals, hosted invoice pages and PDFs, `invoice.upcoming`.
 
 How sure each part is: shapes, states and event types are documented; the hour a renewal's bill stays a draft, the days between
-tries (3, 5, 7) and the order of events inside one change are inferred; POST /stripe/play/billing is invented.
+tries (3, 5, 7) and the order of events inside one change are inferred; PUT /stripe/play/billing is invented.
 """
 
-from vezne.sandbox.stripe.billing import bills_api, checkout, pending, prices, renewals, subscriptions_api
+from vezne.sandbox.stripe.billing import bills_api, checkout, pending, play, prices, renewals, subscriptions_api
 
-ROUTES = (*prices.ROUTES, *subscriptions_api.ROUTES, *bills_api.ROUTES, *pending.ROUTES)
+ROUTES = (*prices.ROUTES, *subscriptions_api.ROUTES, *bills_api.ROUTES, *pending.ROUTES, *play.ROUTES)
 
 __all__ = ["ROUTES", "checkout", "renewals"]

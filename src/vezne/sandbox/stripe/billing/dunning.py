@@ -6,13 +6,11 @@ The days and the end are what a merchant sets on the dashboard; here by PUT /str
 from vezne.sandbox.store import Tx
 from vezne.sandbox.stripe import objects, timers
 from vezne.sandbox.stripe.billing import bills, subscriptions
-from vezne.sandbox.stripe.calls import Call
-from vezne.sandbox.stripe.errors import StripeRefused, invalid
+from vezne.sandbox.stripe.errors import StripeRefused
 from vezne.sandbox.stripe.shapes import Object, change
 
 _SETTINGS = "billing.settings"
 _DAY = 86_400
-_MOST_TRIES = 8
 
 
 def settings(tx: Tx) -> Object:
@@ -21,15 +19,10 @@ def settings(tx: Tx) -> Object:
     return found or {"id": _SETTINGS, "object": _SETTINGS, "retry_days": [3, 5, 7], "after_last": "cancel"}
 
 
-def set_up(call: Call) -> Object:
-    """PUT /stripe/play/billing"""
-    days = [one for one in (call.params.text("retry_days") or "3,5,7").split(",") if one]
-    if len(days) > _MOST_TRIES or not all(one.isascii() and one.isdigit() and len(one) <= 2 for one in days):  # noqa: PLR2004
-        raise invalid(f"retry_days are at most {_MOST_TRIES} numbers of days, with commas between.", "retry_days")
-    last = call.params.choice("after_last", ("cancel", "mark_unpaid", "leave"), "cancel")
-    chosen = {"id": _SETTINGS, "object": _SETTINGS, "retry_days": [int(one) for one in days], "after_last": last}
-    objects.delete(call.tx, _SETTINGS)
-    return objects.insert(call.tx, chosen)
+def set_up(tx: Tx, chosen: Object) -> None:
+    """Try as is chosen from now on."""
+    objects.delete(tx, _SETTINGS)
+    objects.insert(tx, {"id": _SETTINGS, "object": _SETTINGS, **chosen})
 
 
 def collect(tx: Tx, invoice: Object) -> StripeRefused | None:

@@ -2,7 +2,7 @@
 
 from vezne.sandbox.store import Tx
 from vezne.sandbox.stripe import customers, objects, timers
-from vezne.sandbox.stripe.billing import bills, changes, dunning, reading, subscriptions
+from vezne.sandbox.stripe.billing import bills, changes, reading, subscriptions
 from vezne.sandbox.stripe.calls import Call, delete, get, post
 from vezne.sandbox.stripe.errors import invalid, missing, no_such
 from vezne.sandbox.stripe.params import Params
@@ -246,5 +246,4 @@ ROUTES = (
     post(f"{_HERE}/{{id}}/resume", _resume),
     get("/v1/subscription_items", _list_items),
     get("/v1/subscription_items/{id}", _retrieve_item),
-    post("/stripe/play/billing", dunning.set_up),
 )
