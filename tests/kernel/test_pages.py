@@ -10,17 +10,15 @@ from starlette.requests import Request
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
+from vezne.kernel.messages import LANGUAGES, MessageMissing, messages_of
 from vezne.kernel.money import Money
 from vezne.kernel.pages import (
     ASSETS_PATH,
-    LANGUAGES,
-    MessageMissing,
     Pages,
     asset,
     asset_files,
     content_policy,
     language_of,
-    messages_of,
 )
 
 SRC = Path(__file__).resolve().parents[2] / "src" / "vezne"

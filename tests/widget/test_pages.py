@@ -9,7 +9,7 @@ import pytest
 
 from tenancy_fixtures import TenantMaker
 from vezne import identity, widget
-from vezne.kernel.pages import LANGUAGES
+from vezne.kernel.messages import LANGUAGES
 from widget_fixtures import SITE, Depot, days
 
 SCRIPT = Path(widget.__file__).parent / "templates" / "widget-embed.js"

@@ -23,13 +23,12 @@ literal: the build collects those), `asset('vezne.css')`, `nonce()` for an inlin
 import json
 import re
 import secrets
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
@@ -41,9 +40,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from vezne.kernel.messages import LANGUAGES, Translator
 from vezne.kernel.money import Money, format_money
 
-LANGUAGES: Final = ("en", "tr")
 ASSETS_PATH: Final = "/assets"
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -65,10 +64,6 @@ class AssetsNotBuilt(RuntimeError):
         super().__init__("the page assets are not built: run `make assets`")
 
 
-class MessageMissing(LookupError):
-    """A page asked for a message that no catalogue holds."""
-
-
 def language_of(request: Request, locale: str | None = None) -> str:
     """The language to answer in: the reader's `?lang=`, else the tenant's locale, else the browser's wish, else English."""
     explicit = request.query_params.get("lang", "")
@@ -87,31 +82,6 @@ def _preferred(header: str) -> str:
             wishes.append((-float(wish[2] or 1), place, wish[1].lower()))
     wishes = [wish for wish in wishes if wish[0] != 0]
     return min(wishes)[2] if wishes else LANGUAGES[0]
-
-
-def messages_of(path: Path) -> dict[str, dict[str, str]]:
-    """The messages of one catalogue, each under its dotted key; a table of texts is one message in its languages."""
-    return dict(_flatten(tomllib.loads(path.read_text(encoding="utf-8")), ()))
-
-
-def _flatten(table: Mapping[str, Any], path: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
-    if table and all(isinstance(value, str) for value in table.values()):
-        return [(".".join(path), dict(table))]
-    return [message for name, inner in table.items() for message in _flatten(inner, (*path, name))]
-
-
-class Translator:
-    """What `t` is: the messages of the kernel and of one slice."""
-
-    def __init__(self, catalogues: Sequence[Path]) -> None:
-        self._messages = {key: texts for path in catalogues if path.is_file() for key, texts in messages_of(path).items()}
-
-    def template(self, lang: str, key: str) -> str:
-        """The message in `lang`, its {names} still open. Raises MessageMissing."""
-        try:
-            return self._messages[key][lang]
-        except KeyError as missing:
-            raise MessageMissing(f"no message {key} in {lang}") from missing
 
 
 @cache

@@ -17,7 +17,8 @@ from vezne.checkout.models import PAYABLE, Checkout, State
 from vezne.checkout.operations import paying
 from vezne.kernel.body import read_body
 from vezne.kernel.http import Edge
-from vezne.kernel.pages import LANGUAGES, language_of
+from vezne.kernel.messages import LANGUAGES
+from vezne.kernel.pages import language_of
 from vezne.payments import Gateways, ProviderUnavailable, ProviderUnknown
 
 pages_api = APIRouter(prefix="/checkout/{token}", route_class=PageRoute, include_in_schema=False)

@@ -17,7 +17,8 @@ from vezne import identity
 from vezne.checkout.models import CheckoutTokenUnknown, LinkOver, tenant_of_token
 from vezne.kernel.errors import NotFound, Refusal
 from vezne.kernel.http import Edge
-from vezne.kernel.pages import LANGUAGES, Pages, language_of
+from vezne.kernel.messages import LANGUAGES
+from vezne.kernel.pages import Pages, language_of
 from vezne.kernel.principal import Principal
 
 PAGES: Final = Pages("checkout")

@@ -17,7 +17,8 @@ from vezne.console.models import Tone
 from vezne.kernel.db import Tx
 from vezne.kernel.errors import Forbidden, Refusal, Unavailable
 from vezne.kernel.ids import UnknownId, parse_id, public_id
-from vezne.kernel.pages import HEADERS, MessageMissing
+from vezne.kernel.messages import MessageMissing
+from vezne.kernel.pages import HEADERS
 
 api = pages()
 

@@ -22,7 +22,8 @@ from vezne.kernel.db import Tx
 from vezne.kernel.errors import Forbidden
 from vezne.kernel.http import Edge
 from vezne.kernel.ids import public_id
-from vezne.kernel.pages import LANGUAGES, MessageMissing, Pages, language_of
+from vezne.kernel.messages import LANGUAGES, MessageMissing
+from vezne.kernel.pages import Pages, language_of
 from vezne.kernel.principal import Principal
 from vezne.payments import Gateways
 

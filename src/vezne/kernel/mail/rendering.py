@@ -20,8 +20,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context,
 from jinja2.runtime import Context
 from markupsafe import escape
 
+from vezne.kernel.messages import Translator
 from vezne.kernel.money import Money, format_money
-from vezne.kernel.pages import Translator
 
 _HOUSE: Final = Path(__file__).resolve().parents[2]
 _GAPS: Final = re.compile(r"\n{3,}")

@@ -18,7 +18,8 @@ from vezne.kernel.body import read_body
 from vezne.kernel.errors import NotFound
 from vezne.kernel.http import Edge, refusals
 from vezne.kernel.ids import PublicId
-from vezne.kernel.pages import LANGUAGES, Pages, language_of
+from vezne.kernel.messages import LANGUAGES
+from vezne.kernel.pages import Pages, language_of
 from vezne.payments.gateways import Gateways
 from vezne.payments.models import OPEN
 from vezne.payments.operations import demo

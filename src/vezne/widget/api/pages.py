@@ -25,8 +25,8 @@ from vezne import identity
 from vezne.kernel.body import parse_json
 from vezne.kernel.errors import Refusal
 from vezne.kernel.ids import UnknownId, parse_id, public_id
+from vezne.kernel.messages import LANGUAGES
 from vezne.kernel.money import Money, format_money
-from vezne.kernel.pages import LANGUAGES
 from vezne.kernel.principal import Principal
 from vezne.kernel.vault import Vault
 from vezne.widget import hcaptcha

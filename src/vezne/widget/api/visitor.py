@@ -18,7 +18,8 @@ from vezne.kernel.edge import invalid_response, refusal_response
 from vezne.kernel.errors import Refusal
 from vezne.kernel.http import Edge, StrictRequest
 from vezne.kernel.ids import public_id
-from vezne.kernel.pages import LANGUAGES, MessageMissing, Pages
+from vezne.kernel.messages import LANGUAGES, MessageMissing
+from vezne.kernel.pages import Pages
 from vezne.kernel.principal import Principal
 from vezne.payments import Gateways
 from vezne.widget.models import OriginNotAllowed, Token, WidgetTokenInvalid, WidgetTooFast
