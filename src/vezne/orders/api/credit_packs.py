@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 from starlette.requests import Request
 
-from vezne import identity, payments
+from vezne import catalog, identity, payments
 from vezne.kernel.http import RequestModel, TxDep, refusals, requires, router
 from vezne.kernel.ids import PublicId
 from vezne.kernel.money import AmountOutOfRange, Currency
@@ -55,6 +55,7 @@ async def purchase_pack(item_id: ItemId, body: PurchaseIn, tx: TxDep, request: R
     A customer's token buys for its own customer, and names none.
     """
     gateways: Gateways = request.app.state.gateways
+    await catalog.pack(tx, item_id)
     placed = await placing.place(
         tx,
         identity.acting_for(tx, body.customer_id, loc=("body", "customer_id")),
