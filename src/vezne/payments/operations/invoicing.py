@@ -66,13 +66,38 @@ async def _take(tx: Tx, found: Subscription, before: SubscriptionInvoice | None,
 
 async def _pay(tx: Tx, found: Subscription, bill: ProviderInvoice, payment_ref: str) -> UUID:
     """A payment that has succeeded already, with the one attempt that brought its money; what it is refunded by is all there."""
+    made = _payment(tx, found, bill)
+    if not await queries.insert_payment(tx, made):
+        raise RuntimeError(f"the bill {made.reservation} has a payment and is not paid")
+    attempt = _attempt(tx, made, found.provider)
+    await queries.insert_attempt(tx, attempt)
+    await queries.update_attempt_named(tx, attempt.id, payment_ref, None)
+    await queries_transactions.insert_transaction(
+        tx,
+        payment_id=made.id,
+        attempt_id=attempt.id,
+        provider=found.provider,
+        provider_ref=payment_ref,
+        status=Grade.CAPTURED,
+        amount=bill.paid,
+        failure_code=None,
+        response=dict(made.metadata),
+    )
+    reference = f"payment:{made.id}:captured"
+    entry_id = await settling.book(tx, "payment.captured", found.provider, made.currency, made.amount_minor, reference)
+    await queries.mark_captured(tx, attempt.id, captured=made.amount_minor, entry_id=entry_id, is_final=True)
+    await queries.mark_succeeded(tx, made.id)
+    await settling.wake_webhooks(tx, found.provider, payment_ref)
+    return made.id
+
+
+def _payment(tx: Tx, found: Subscription, bill: ProviderInvoice) -> Payment:
     payment_id = new_id()
-    reservation = f"{found.purpose}/{bill.invoice_ref}"
-    made = Payment(
+    return Payment(
         id=payment_id,
         customer_id=found.customer_id,
         purpose=found.purpose,
-        reservation=reservation,
+        reservation=f"{found.purpose}/{bill.invoice_ref}",
         provider=found.provider,
         amount_minor=bill.paid.minor,
         currency=bill.paid.currency,
@@ -88,28 +113,6 @@ async def _pay(tx: Tx, found: Subscription, bill: ProviderInvoice, payment_ref: 
         succeeded_at=None,
         client_secret_hash=hash_secret(make_client_secret(tx.tenant_id, payment_id)),
     )
-    if not await queries.insert_payment(tx, made):
-        raise RuntimeError(f"the bill {reservation} has a payment and is not paid")
-    attempt = _attempt(tx, made, found.provider)
-    await queries.insert_attempt(tx, attempt)
-    await queries.update_attempt_named(tx, attempt.id, payment_ref, None)
-    await queries_transactions.insert_transaction(
-        tx,
-        payment_id=payment_id,
-        attempt_id=attempt.id,
-        provider=found.provider,
-        provider_ref=payment_ref,
-        status=Grade.CAPTURED,
-        amount=bill.paid,
-        failure_code=None,
-        response=dict(made.metadata),
-    )
-    reference = f"payment:{payment_id}:captured"
-    entry_id = await settling.book(tx, "payment.captured", found.provider, made.currency, made.amount_minor, reference)
-    await queries.mark_captured(tx, attempt.id, captured=made.amount_minor, entry_id=entry_id, is_final=True)
-    await queries.mark_succeeded(tx, payment_id)
-    await settling.wake_webhooks(tx, found.provider, payment_ref)
-    return payment_id
 
 
 def _attempt(tx: Tx, made: Payment, provider: str) -> Attempt:
