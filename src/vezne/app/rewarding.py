@@ -14,11 +14,14 @@ from vezne.kernel.money import Money
 from vezne.rewards import jobs
 
 REWARD, TAKE_BACK = "rewards.reward_purchase", "rewards.take_back"
+_RULE = "rewards.purchases_are_rewarded"
 
 
 async def on_order_fulfilled(tx: Tx, event: orders.OrderFulfilled) -> None:
     """Have what was spent rewarded, where the tenant has a rule for purchases."""
-    if await rewards.rule_for(tx, "purchase") is not None:
+    if _RULE not in tx.remembered:  # a renewal fulfils many orders in one transaction
+        tx.remembered[_RULE] = await rewards.rule_for(tx, "purchase") is not None
+    if tx.remembered[_RULE]:
         await tx.enqueue(REWARD, {"order_id": public_id("ord", event.order_id)})
 
 
