@@ -1,6 +1,7 @@
 """CM4 in orders: discounts of lines, shares of payees, uses that live and die with their order, bonus credits."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,8 @@ import pytest
 
 from orders_fixtures import BoxOffice, seats
 from promos_fixtures import Booth
-from vezne import catalog, orders, promos, wallets
+from vezne import catalog, orders, payments, promos, wallets
+from vezne.kernel import clock
 from vezne.kernel.ids import parse_id, public_id
 from vezne.kernel.money import Money
 
@@ -150,7 +152,7 @@ async def test_cm7_a_refused_code_places_nothing(office: BoxOffice, booth: Booth
     assert (await office.get("/v1/orders"))["data"] == []
 
 
-@pytest.mark.parametrize("end", ["cancel", "decline"])
+@pytest.mark.parametrize("end", ["cancel", "decline", "expire"])
 async def test_cm4_an_order_that_ends_unpaid_sets_its_use_free(office: BoxOffice, booth: Booth, end: str) -> None:
     code = await booth.give("ONE", max_uses=1)
     event = await office.event(2_500)
@@ -158,7 +160,13 @@ async def test_cm4_an_order_that_ends_unpaid_sets_its_use_free(office: BoxOffice
     if end == "decline":
         await office.settle(placed, "4000000000000002")
         assert await uses(office, code) == ["reserved"]  # another card may be tried
-    assert (await office.post(f"/v1/orders/{placed['order']['id']}/cancellations")).status_code == 201
+    if end == "expire":
+        async with office.db.transaction(office.principal) as tx:
+            await clock.hold(tx, tx.now + timedelta(hours=1))
+        await payments.expire_due(office.db, office.gateways, office.principal)
+        assert (await office.seen(placed))["status"] == "expired"
+    else:
+        assert (await office.post(f"/v1/orders/{placed['order']['id']}/cancellations")).status_code == 201
     assert await uses(office, code) == ["released"]
     await office.settle(await office.order(await office.customer(), [seats(event)], promo_codes=["ONE"]))
     assert sorted(await uses(office, code)) == ["redeemed", "released"]
