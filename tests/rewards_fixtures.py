@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from tenancy_fixtures import TestTenant
 from vezne import identity, rewards
+from vezne.app.schedule import SCHEDULE
 from vezne.kernel import clock
 from vezne.kernel.db import Database
 from vezne.kernel.ids import parse_id
@@ -125,6 +126,15 @@ class Academy:
     def call(self, job: str, **payload: str) -> JobCall:
         """A call of a job for this tenant."""
         return JobCall(job, self.tenant.tenant_id, payload)
+
+    async def is_due(self, job: str) -> bool:
+        """Whether the schedule has something to do for this tenant."""
+        (line,) = [each for each in SCHEDULE if each.job == job]
+        sql = f"""SELECT EXISTS (SELECT FROM tenants LEFT JOIN clocks ON clocks.tenant_id = tenants.tenant_id
+                                 WHERE tenants.tenant_id = $2 AND $1::timestamptz IS NOT NULL AND ({line.due}))"""
+        async with self.db.connection() as connection:
+            due: bool = await connection.fetchval(sql, clock.real_now(), self.tenant.tenant_id)
+        return due
 
     async def reward(self, shown: Json) -> rewards.Reward:
         """A reward as it stands."""

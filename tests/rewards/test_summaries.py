@@ -11,8 +11,6 @@ import pytest
 from rewards_fixtures import Academy, Json, name, student
 from tenancy_fixtures import TenantMaker
 from vezne import identity, wallets
-from vezne.app.schedule import SCHEDULE
-from vezne.kernel import clock
 from vezne.kernel.ids import parse_id
 from vezne.kernel.money import Money
 from vezne.rewards import jobs
@@ -30,16 +28,6 @@ async def days(academy: Academy, **asked: Any) -> list[Json]:  # noqa: ANN401 - 
     """The days there are, the newest first."""
     found: list[Json] = (await academy.get("/v1/coin-summaries", **asked))["data"]
     return found
-
-
-async def is_due(academy: Academy) -> bool:
-    """Whether the schedule has something to do for this tenant."""
-    (line,) = [each for each in SCHEDULE if each.job == "rewards.summarise"]
-    sql = f"""SELECT EXISTS (SELECT FROM tenants LEFT JOIN clocks ON clocks.tenant_id = tenants.tenant_id
-                             WHERE tenants.tenant_id = $2 AND ({line.due}))"""
-    async with academy.db.connection() as connection:
-        due: bool = await connection.fetchval(sql, clock.real_now(), academy.tenant.tenant_id)
-    return due
 
 
 async def a_day_of_everything(academy: Academy) -> str:
@@ -108,7 +96,7 @@ async def test_a_worker_down_for_three_days_catches_up_each_day_once_oldest_firs
         await academy.at(MONDAY + number * DAY)
         await academy.adjust(f"someone-{academy.tenant.tenant_id}", 10 + number)
     await academy.at(MONDAY + 4 * DAY)
-    assert await is_due(academy)
+    assert await academy.is_due("rewards.summarise")
     await asyncio.gather(*(summarise(academy) for _ in range(5)))
     found = await days(academy)
     assert [(each["day"], each["adjusted_up_minor"], each["opening_minor"], each["balance_minor"]) for each in found] == [
@@ -120,7 +108,7 @@ async def test_a_worker_down_for_three_days_catches_up_each_day_once_oldest_firs
     async with academy.db.transaction(academy.principal, read_only=True) as tx:
         written = await tx.fetch("SELECT day FROM coin_summaries WHERE tenant_id = $1 ORDER BY ctid", tx.tenant_id)
     assert [row["day"] for row in written] == [date(2027, 3, 1) + number * DAY for number in range(4)]
-    assert not await is_due(academy)
+    assert not await academy.is_due("rewards.summarise")
 
 
 async def test_a_day_is_left_alone_until_all_that_began_in_it_has_ended(academy: Academy) -> None:
@@ -129,9 +117,9 @@ async def test_a_day_is_left_alone_until_all_that_began_in_it_has_ended(academy:
     midnight = datetime(2027, 3, 1, 21, tzinfo=UTC)  # in Istanbul
     await academy.at(midnight + timedelta(minutes=4, seconds=59))
     await summarise(academy)
-    assert (await days(academy), await is_due(academy)) == ([], False)
+    assert (await days(academy), await academy.is_due("rewards.summarise")) == ([], False)
     await academy.at(midnight + timedelta(minutes=5))
-    assert await is_due(academy)
+    assert await academy.is_due("rewards.summarise")
     await summarise(academy)
     assert [each["day"] for each in await days(academy)] == ["2027-03-01"]
 
@@ -208,7 +196,7 @@ async def test_coins_of_another_unit_have_lines_of_their_own_and_pages_split_bet
 async def test_a_tenant_without_coins_has_no_days(academy: Academy) -> None:
     await academy.post("/v1/customers", {"reference": student()})
     await summarise(academy)
-    assert (await days(academy), await is_due(academy)) == ([], False)
+    assert (await days(academy), await academy.is_due("rewards.summarise")) == ([], False)
 
 
 async def test_summaries_are_never_changed_not_even_by_the_service(academy: Academy) -> None:

@@ -124,7 +124,9 @@ async def test_a_pending_reward_is_granted_when_its_day_comes_once(academy: Acad
     await academy.later(timedelta(days=3, seconds=-5))
     await jobs.activate_due(academy.db, academy.call("rewards.activate_due"))
     assert (await academy.coins(who))["wallet_id"] is None
+    assert not await academy.is_due("rewards.activate_due")
     await academy.later(timedelta(seconds=10))
+    assert await academy.is_due("rewards.activate_due")
     await asyncio.gather(*(jobs.activate_due(academy.db, academy.call("rewards.activate_due")) for _ in range(4)))
     coins = await academy.coins(who)
     assert (coins["balance_minor"], coins["pending_minor"]) == (10, 0)
