@@ -163,7 +163,7 @@ def refusals(*kinds: type[Refusal]) -> dict[int | str, dict[str, Any]]:
     """OpenAPI responses that name each refusal an endpoint can give."""
     described: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
-        line = f"`{kind.code()}`: {(kind.__doc__ or '').strip()}"
+        line = f"`{kind.documented_code or kind.code()}`: {(kind.__doc__ or '').strip()}"
         entry = described.setdefault(kind.status, {"model": Problem, "description": ""})
         entry["description"] = f"{entry['description']}\n\n{line}".strip()
     return described
