@@ -54,7 +54,7 @@ class Till(Desk):
 
     async def ask(self, method: str, path: str, **form: str) -> dict[str, Any]:
         """Ask Stripe itself."""
-        sent = {"params": form} if method == "GET" else {"data": form}
+        sent: dict[str, Any] = {"params": form} if method == "GET" else {"data": form}
         headers = {"authorization": f"Bearer {STRIPE_KEY}"}
         answer = await self.sandbox.client.request(method, path, headers=headers, **sent)
         assert answer.is_success, answer.text

@@ -44,7 +44,7 @@ async def test_return_webhooks_and_poller_at_once_book_the_money_once(till: Till
     await till.act(ref)
     (hook,) = await till.heard(PAID)
     shown = event("evt_again", id=ref, object="checkout.session", mode="payment", metadata={"tenant": _name(till)})
-    answers = await asyncio.gather(
+    answers: list[Any] = await asyncio.gather(
         *(till.send(shown) for _ in range(4)),
         till.work("payments.act_on_webhook"),
         till.finalise(payment_id),

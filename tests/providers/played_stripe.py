@@ -29,7 +29,7 @@ async def act(sandbox: Sandbox, ref: str, **what: str) -> dict[str, Any]:
 
 async def ask(sandbox: Sandbox, method: str, path: str, **form: str) -> dict[str, Any]:
     """What the merchant asks Stripe itself, beside the adapter."""
-    sent = {"params": form} if method == "GET" else {"data": form}
+    sent: dict[str, Any] = {"params": form} if method == "GET" else {"data": form}
     answer = await sandbox.client.request(method, path, headers={"authorization": f"Bearer {STRIPE_KEY}"}, **sent)
     assert answer.is_success, answer.text
     found: dict[str, Any] = answer.json()

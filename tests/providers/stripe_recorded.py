@@ -39,7 +39,7 @@ class Shape(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401
         return self._read(name)
 
-    def get(self, name: str, default: Any = None) -> Any:  # type: ignore[override]  # noqa: ANN401
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401
         """As a mapping does, once the field is known to exist."""
         found = self._read(name)
         return default if found is None else found

@@ -13,9 +13,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from desk_fixtures import Sandbox, serving
+from desk_fixtures import Sandbox
 from providers.played import Played
 from providers.played_stripe import GOOD, POOR, STRIPE_KEY, STRIPE_SECRET, Stripe, act, ask
+from sandbox.merchant import serving
 from vezne.kernel.ids import new_id, public_id
 from vezne.kernel.money import Money
 from vezne.payments.providers.base import (

@@ -141,7 +141,7 @@ def test_bytes_that_are_no_text_are_refused(alone: StripeProvider) -> None:
 
 
 ABOUT: list[tuple[str, dict[str, object], tuple[str | None, str | None, str | None]]] = [
-    (f"checkout.session.{how}", SUBJECT, ("cs_test_1", None, None))
+    (f"checkout.session.{how}", dict(SUBJECT), ("cs_test_1", None, None))
     for how in ("completed", "async_payment_succeeded", "async_payment_failed", "expired")
 ]
 ABOUT += [

@@ -1,6 +1,7 @@
 """Stripe's subscriptions as the official SDK meets them at the sandbox: from the first bill to the end (CM3, CM5)."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import stripe
@@ -41,7 +42,7 @@ def test_the_period_and_the_payment_stand_where_they_stand_today(stripe_lab: Lab
 
 def test_an_incomplete_one_waits_for_its_customer_who_confirms_the_first_payment(stripe_lab: Lab) -> None:
     here = club(stripe_lab, card=None)
-    asked = {
+    asked: dict[str, Any] = {
         "payment_behavior": "default_incomplete",
         "payment_settings": {"save_default_payment_method": "on_subscription"},
         "expand": ["latest_invoice.confirmation_secret", "latest_invoice.payments"],

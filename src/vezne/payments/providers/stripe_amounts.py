@@ -5,7 +5,7 @@ Source: Stripe's page on supported currencies (zero-decimal and three-decimal cu
 
 from typing import Final
 
-from vezne.kernel.money import Money, currency_is_unit, exponent
+from vezne.kernel.money import CurrencyUnknown, Money, currency_is_unit, exponent
 from vezne.payments.providers.base import ProviderRefused, ProviderUnavailable
 
 NAME: Final = "stripe"
@@ -35,7 +35,8 @@ def decimals(currency: str) -> int:
 def to_stripe(amount: Money) -> int:
     """The amount in Stripe's units. What cannot be written exactly is refused, never rounded: raises ProviderRefused."""
     shift = decimals(amount.currency) - exponent(amount.currency)
-    units, left = (amount.minor * 10**shift, 0) if shift >= 0 else divmod(amount.minor, 10**-shift)
+    factor: int = 10 ** abs(shift)
+    units, left = (amount.minor * factor, 0) if shift >= 0 else divmod(amount.minor, factor)
     if left:
         raise ProviderRefused(provider=NAME, failure_code="amount_needs_whole_units")
     if amount.currency in _THOUSANDTHS and units % _STEP:
@@ -48,9 +49,10 @@ def from_stripe(units: int, currency: str) -> Money:
     code = currency.upper()
     try:
         shift = decimals(code) - exponent(code)
-    except Exception as error:
+    except (ProviderRefused, CurrencyUnknown) as error:
         raise ProviderUnavailable(provider=NAME, reason="a currency that is not known") from error
-    minor, left = divmod(units, 10**shift) if shift >= 0 else (units * 10**-shift, 0)
+    factor: int = 10 ** abs(shift)
+    minor, left = divmod(units, factor) if shift >= 0 else (units * factor, 0)
     if left:
         raise ProviderUnavailable(provider=NAME, reason="an amount with a part of the smallest unit")
     return Money(minor, code)

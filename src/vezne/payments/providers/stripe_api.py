@@ -40,7 +40,7 @@ class Wire(stripe.HTTPClient):
         try:
             response = await self._client.request(method, url, headers=headers, content=post_data)
         except httpx2.HTTPError as error:
-            raise stripe.APIConnectionError(type(error).__name__) from error
+            raise stripe.APIConnectionError(type(error).__name__) from error  # type: ignore[no-untyped-call]
         return response.content, response.status_code, response.headers
 
     async def close_async(self) -> None:
@@ -108,7 +108,7 @@ def _refuse(error: stripe.StripeError) -> NoReturn:
     passing = isinstance(error, stripe.APIConnectionError | stripe.APIError | stripe.RateLimitError)
     if passing or status == _CONFLICT or status >= _SERVER_ERROR:
         reason = str(error.user_message) if isinstance(error, stripe.APIConnectionError) else f"status {status} {code}"
-        again = {"true": True, "false": False}.get(str(error.headers.get("stripe-should-retry", "")), True)
+        again = {"true": True, "false": False}.get(str((error.headers or {}).get("stripe-should-retry", "")), True)
         raise ProviderUnavailable(provider=NAME, reason=reason[:120], retry_after=2, again=again) from error
     raise ProviderRefused(provider=NAME, failure_code=str(said.get("decline_code") or code)) from error
 
