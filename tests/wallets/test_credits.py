@@ -247,6 +247,15 @@ async def test_what_has_lapsed_takes_no_room_and_what_was_paid_for_always_has_ro
     assert (await shop.credit(wallet, 1, currency="CREDIT", status=409))["code"] == "PAY006"
 
 
+async def test_balances_imported_from_elsewhere_are_taken_as_they_are(shop: Shop, db: Database) -> None:
+    await change(db, shop.tenant, max_credit_balance=20)
+    row = wallets.Grant(reference="r1", customer_reference="ayse", kind="credits", currency="CREDIT", amount_minor=90)
+    async with db.transaction(shop.tenant.principal) as tx:
+        (done,) = await wallets.grant_many(tx, [row])
+    assert isinstance(done, wallets.Moved)
+    assert done.transaction.balance_after_minor == 90
+
+
 async def test_credits_given_back_after_spending_are_not_refused_by_the_largest_balance(shop: Shop, db: Database) -> None:
     wallet = await shop.wallet(50, kind="credits")
     spent = await shop.debit(wallet, 30, currency="CREDIT")

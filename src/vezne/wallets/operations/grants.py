@@ -35,6 +35,7 @@ class Grant:
 async def grant_many(tx: Tx, grants: Sequence[Grant]) -> list[Moved | Refused]:
     """Credit every row, customers and wallets made where they are not; each row answered for itself.
 
+    What customers had elsewhere is theirs, also where it is more than a wallet may be given here.
     A row granted before answers with `again` and changes nothing; with other content it is Refused with GrantConflicts.
     """
     answers: dict[int, Moved | Refused] = {
@@ -70,4 +71,5 @@ def _credit(grant: Grant, wallet_id: UUID) -> Credit:
         once=True,
         description=grant.description,
         cause=f"grant:{grant.reference}",
+        beyond_limit=True,
     )
