@@ -24,7 +24,18 @@ LONGEST_FILE = 400
 # Kernel and sandbox have no front door: the first is imported by module, the second is another company.
 WITHOUT_FRONT_DOOR = {"kernel", "sandbox", "app"}
 VAGUE_NAMES = re.compile(r"^(utils?|helpers?|common|managers?|services?|misc|base_.+)$")
-MONEY_SLICES = ("ledger", "catalog", "wallets", "payments", "settlements", "promos", "orders", "checkout")
+MONEY_SLICES = (
+    "ledger",
+    "catalog",
+    "wallets",
+    "payments",
+    "settlements",
+    "memberships",
+    "rewards",
+    "promos",
+    "orders",
+    "checkout",
+)
 NETWORK_LIBRARIES = {"httpx2", "httpcore2", "stamina", "aiohttp", "urllib", "requests", "socket"}
 HTTP_VERBS = {"get", "post", "put", "patch", "delete", "request", "send", "stream"}
 PROVIDER_VERBS = {"start", "fetch", "capture", "refund", "cancel"}

@@ -1,5 +1,6 @@
 """Disputes that were lost: what the money had bought is taken back; what is used already is the tenant's loss."""
 
+from typing import Any
 from uuid import UUID
 
 from orders_fixtures import BoxOffice, seats
@@ -26,7 +27,7 @@ async def dispute(office: BoxOffice, payment_id: UUID, minor: int, *statuses: st
             assert await disputing.settle(tx, attempt, seen)
 
 
-async def bought(office: BoxOffice, quantity: int = 2) -> tuple[dict[str, object], bookings.Resource, UUID, UUID]:
+async def bought(office: BoxOffice, quantity: int = 2) -> tuple[dict[str, Any], bookings.Resource, UUID, UUID]:
     """Seats of a host's event, paid by card: the placed order, the event, the host, the payment."""
     payee = await office.payee()
     event = await office.event(item={"payee_id": payee})
