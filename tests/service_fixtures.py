@@ -109,6 +109,12 @@ class Caller:
         assert answer.status_code == 409, answer.text
         return str((await self.see("/v1/widget-reservations"))["data"][0]["id"])
 
+    async def subscribed(self, customer: str) -> dict[str, str]:
+        """A plan, and a membership of it, which is being tried."""
+        plan = await self.make("/v1/plans", {"name": "Plus", "interval": "month", "prices": {"TRY": 100}, "trial_days": 7})
+        made = await self.make("/v1/memberships", {"customer_id": customer, "plan_id": plan["id"]})
+        return {"pln": plan["id"], "mbs": made["membership"]["id"]}
+
     async def promoted(self) -> dict[str, str]:
         """A promotion and a code of it."""
         promotion = await self.make("/v1/promotions", {"name": "Spring", "kind": "percentage", "percentage": 1000})
@@ -162,5 +168,6 @@ class Caller:
             "fee": rule["id"],
             "pye": payee["id"],
             **await self.promoted(),
+            **await self.subscribed(customer),
         }
         return Belongings(ids, placed["payment"]["client_secret"])

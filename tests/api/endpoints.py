@@ -33,6 +33,8 @@ PATH_PREFIXES = {
     "intent_id": "pay",
     "unmatched_id": "umt",
     "promotion_id": "prm",
+    "plan_id": "pln",
+    "membership_id": "mbs",
     "code_id": "pcd",
 }
 """What a path parameter names. A parameter that is not here makes the tests fail: say what it names, and make one."""
@@ -41,6 +43,7 @@ GIVEN = {"PATCH /v1/customers/{customer_id}": {"name": "Ada"}, "PATCH /v1/tenant
          "PATCH /v1/items/{item_id}": {"name": "Concert"}, "PATCH /v1/payees/{payee_id}": {"name": "Depo"},
          "PATCH /v1/resources/{resource_id}": {"name": "Concert"}, "PATCH /v1/units/{unit_id}": {"name": "A1"},
          "PATCH /v1/promotions/{promotion_id}": {"name": "Autumn"}, "PATCH /v1/promo-codes/{code_id}": {"active": True},
+         "PATCH /v1/plans/{plan_id}": {"name": "Plus"},
          "PATCH /v1/credit-packs/{item_id}": {"name": "Fifty"},
          "PATCH /v1/staff/{staff_id}": {"name": "Ada"}}  # fmt: skip
 """What is not required of a body field by field and yet must be given."""

@@ -12,6 +12,8 @@ from vezne.kernel.ids import new_id, public_id
 
 SECURED_BY_SIGNATURE = {
     "POST /v1/providers/{provider}/webhooks/{tenant}",
+    "POST /v1/stripe/webhook",
+    "POST /payment/webhooks/stripe",
     *(f"POST {prefix}/{step}" for prefix in ("/v1/payu", "/api/payments/payu") for step in ("success", "failure", "webhook")),
 }
 FOR_EVERYBODY = {
@@ -25,7 +27,11 @@ BY_WIDGET_TOKEN = {
 }
 """Tried by the widget's own tests: the token names its tenant."""
 FOR_PUBLISHABLE_KEYS = {"GET /v1/checkout-sessions/current"}
-OF_ONE_CUSTOMER = {f"GET {prefix}/credits/{what}" for prefix in ("/v1", "/payment") for what in ("balance", "history")}
+OF_ONE_CUSTOMER = {
+    f"GET {prefix}/{what}"
+    for prefix in ("/v1", "/payment")
+    for what in ("credits/balance", "credits/history", "memberships/current")
+}
 """A customer's token asks for its own customer; a key must name one."""
 NO_KEYS = (None, "", "Bearer", "Bearer ", "Basic dmV6bmU6dmV6bmU=", "Bearer vz_sk_test_1_nothing", "Bearer \x7f", "vz_sk")
 

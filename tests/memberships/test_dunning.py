@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -12,7 +12,7 @@ from vezne.kernel.ids import new_id
 from vezne.memberships.dunning import DUNNING, FailureClass, class_of, step_after
 
 
-async def overdue(club: Club, **more: int) -> tuple[memberships.Membership, memberships.Period]:
+async def overdue(club: Club, **more: Any) -> tuple[memberships.Membership, memberships.Period]:  # noqa: ANN401
     """A membership whose renewal waits."""
     made = await club.begin(await club.plan(**more))
     await club.at(made.period_end)

@@ -198,7 +198,7 @@ async def test_a_stored_card_is_charged_at_once_without_a_page(studio: Studio) -
 
 async def test_cm3_what_a_provider_bills_is_agreed_to_on_its_page_and_each_bill_is_an_order(studio: Studio) -> None:
     billed, customer = billing(studio), await studio.office.customer()
-    body = {"billing": "provider", "provider": NAME, "return_url": "https://shop.example/back"}
+    body: dict[str, Any] = {"billing": "provider", "provider": NAME, "return_url": "https://shop.example/back"}
     told = await studio.subscribe(customer, **body)
     made = await studio.seen(told)
     assert (told["ordered"], told["membership"]["status"], made.provider) == (None, "incomplete", NAME)

@@ -181,6 +181,7 @@ async def change_membership(tx: TxDep, request: Request, membership_id: Membersh
 
 
 async def _subscribe(tx: Tx, request: Request, plan_id: UUID, asked: SubscribingIn) -> OrderedMembershipOut:
+    await memberships.plan(tx, plan_id)  # whoever names what is not there is told so first
     customer_id = identity.acting_for(tx, asked.customer_id, loc=("body", "customer_id"))
     settings = await identity.settings_of(tx)
     currency = asked.currency or settings.default_currency
