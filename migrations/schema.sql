@@ -294,6 +294,98 @@ CREATE TABLE public.clocks (
     held_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.coin_budgets (
+    tenant_id bigint NOT NULL,
+    version integer NOT NULL,
+    period text NOT NULL,
+    amount_minor bigint,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT coin_budgets_amount_minor_check CHECK (((amount_minor >= 0) AND (amount_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT coin_budgets_period_check CHECK ((period = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'year'::text, 'total'::text]))),
+    CONSTRAINT coin_budgets_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE public.coin_customers (
+    tenant_id bigint NOT NULL,
+    customer_id uuid NOT NULL,
+    owed_minor bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT coin_customers_owed_minor_check CHECK ((owed_minor >= 0))
+);
+
+CREATE TABLE public.coin_days (
+    tenant_id bigint NOT NULL,
+    next_on date,
+    begins_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.coin_moves (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    type text NOT NULL,
+    reference text NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    reason text NOT NULL,
+    transaction_id uuid NOT NULL,
+    actor text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT coin_moves_check CHECK (((amount_minor <> 0) AND ((type = 'adjustment'::text) OR (amount_minor < 0)))),
+    CONSTRAINT coin_moves_reference_check CHECK (((length(reference) >= 1) AND (length(reference) <= 200))),
+    CONSTRAINT coin_moves_type_check CHECK ((type = ANY (ARRAY['adjustment'::text, 'redemption'::text])))
+);
+
+CREATE TABLE public.coin_summaries (
+    tenant_id bigint NOT NULL,
+    day date NOT NULL,
+    currency text NOT NULL,
+    begins_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    opening_minor bigint NOT NULL,
+    granted integer NOT NULL,
+    granted_minor bigint NOT NULL,
+    clawed_back integer NOT NULL,
+    clawed_back_minor bigint NOT NULL,
+    adjusted_up integer NOT NULL,
+    adjusted_up_minor bigint NOT NULL,
+    adjusted_down integer NOT NULL,
+    adjusted_down_minor bigint NOT NULL,
+    redeemed integer NOT NULL,
+    redeemed_minor bigint NOT NULL,
+    returned integer NOT NULL,
+    returned_minor bigint NOT NULL,
+    expired integer NOT NULL,
+    expired_minor bigint NOT NULL,
+    other_in integer NOT NULL,
+    other_in_minor bigint NOT NULL,
+    other_out integer NOT NULL,
+    other_out_minor bigint NOT NULL,
+    balance_minor bigint NOT NULL,
+    difference_minor bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT coin_summaries_adjusted_down_check CHECK ((adjusted_down >= 0)),
+    CONSTRAINT coin_summaries_adjusted_down_minor_check CHECK ((adjusted_down_minor >= 0)),
+    CONSTRAINT coin_summaries_adjusted_up_check CHECK ((adjusted_up >= 0)),
+    CONSTRAINT coin_summaries_adjusted_up_minor_check CHECK ((adjusted_up_minor >= 0)),
+    CONSTRAINT coin_summaries_check CHECK ((ends_at >= begins_at)),
+    CONSTRAINT coin_summaries_clawed_back_check CHECK ((clawed_back >= 0)),
+    CONSTRAINT coin_summaries_clawed_back_minor_check CHECK ((clawed_back_minor >= 0)),
+    CONSTRAINT coin_summaries_expired_check CHECK ((expired >= 0)),
+    CONSTRAINT coin_summaries_expired_minor_check CHECK ((expired_minor >= 0)),
+    CONSTRAINT coin_summaries_granted_check CHECK ((granted >= 0)),
+    CONSTRAINT coin_summaries_granted_minor_check CHECK ((granted_minor >= 0)),
+    CONSTRAINT coin_summaries_other_in_check CHECK ((other_in >= 0)),
+    CONSTRAINT coin_summaries_other_in_minor_check CHECK ((other_in_minor >= 0)),
+    CONSTRAINT coin_summaries_other_out_check CHECK ((other_out >= 0)),
+    CONSTRAINT coin_summaries_other_out_minor_check CHECK ((other_out_minor >= 0)),
+    CONSTRAINT coin_summaries_redeemed_check CHECK ((redeemed >= 0)),
+    CONSTRAINT coin_summaries_redeemed_minor_check CHECK ((redeemed_minor >= 0)),
+    CONSTRAINT coin_summaries_returned_check CHECK ((returned >= 0)),
+    CONSTRAINT coin_summaries_returned_minor_check CHECK ((returned_minor >= 0))
+);
+
 CREATE TABLE public.customers (
     tenant_id bigint NOT NULL,
     id uuid NOT NULL,
@@ -304,6 +396,32 @@ CREATE TABLE public.customers (
     locale text,
     metadata jsonb NOT NULL,
     created_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.disputes (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    attempt_id uuid NOT NULL,
+    provider text NOT NULL,
+    dispute_ref text NOT NULL,
+    status text NOT NULL,
+    amount_minor bigint NOT NULL,
+    reserved_minor bigint NOT NULL,
+    currency text NOT NULL,
+    reason text NOT NULL,
+    respond_by timestamp with time zone,
+    opened_entry_id uuid NOT NULL,
+    ended_entry_id uuid,
+    look_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT disputes_amount_minor_check CHECK (((amount_minor >= 1) AND (amount_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT disputes_check CHECK (((reserved_minor >= 0) AND (reserved_minor <= amount_minor))),
+    CONSTRAINT disputes_check1 CHECK (((status = ANY (ARRAY['won'::text, 'lost'::text])) = (ended_at IS NOT NULL))),
+    CONSTRAINT disputes_check2 CHECK (((ended_at IS NULL) = (ended_entry_id IS NULL))),
+    CONSTRAINT disputes_dispute_ref_check CHECK (((length(dispute_ref) >= 1) AND (length(dispute_ref) <= 255))),
+    CONSTRAINT disputes_status_check CHECK ((status = ANY (ARRAY['needs_response'::text, 'under_review'::text, 'won'::text, 'lost'::text])))
 );
 
 CREATE TABLE public.entries (
@@ -414,6 +532,8 @@ CREATE TABLE public.inbound_webhooks (
     outcome text NOT NULL,
     note text,
     is_sealed boolean DEFAULT false NOT NULL,
+    subscription_ref text,
+    dispute_ref text,
     CONSTRAINT inbound_webhooks_check CHECK (((event_id IS NULL) OR signature_valid)),
     CONSTRAINT inbound_webhooks_outcome_check CHECK ((outcome = ANY (ARRAY['received'::text, 'forged'::text, 'duplicate'::text, 'waiting'::text, 'unknown_payment'::text, 'applied'::text])))
 );
@@ -457,6 +577,12 @@ CREATE TABLE public.lot_moves (
     "position" smallint NOT NULL,
     delta_minor bigint NOT NULL,
     CONSTRAINT lot_moves_delta_minor_check CHECK ((delta_minor <> 0))
+);
+
+CREATE TABLE public.lot_reminders (
+    tenant_id bigint NOT NULL,
+    lot_id uuid NOT NULL,
+    reminded_at timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.lots (
@@ -514,6 +640,141 @@ CREATE TABLE public.magicpay_sessions (
     CONSTRAINT magicpay_sessions_status_check CHECK ((status = ANY (ARRAY['open'::text, 'processing'::text, 'paid'::text, 'failed'::text, 'cancelled'::text])))
 );
 
+CREATE TABLE public.mails (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    recipient text NOT NULL,
+    subject text NOT NULL,
+    purpose text NOT NULL,
+    about text NOT NULL,
+    dedupe text,
+    status text NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    last_error text,
+    body bytea NOT NULL,
+    message_id text,
+    not_before timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    CONSTRAINT mails_check CHECK (((status = ANY (ARRAY['sent'::text, 'kept'::text])) = (sent_at IS NOT NULL))),
+    CONSTRAINT mails_check1 CHECK (((status <> 'failed'::text) OR (last_error IS NOT NULL))),
+    CONSTRAINT mails_dedupe_check CHECK (((length(dedupe) >= 1) AND (length(dedupe) <= 200))),
+    CONSTRAINT mails_purpose_check CHECK (((length(purpose) >= 1) AND (length(purpose) <= 40))),
+    CONSTRAINT mails_recipient_check CHECK (((length(recipient) >= 1) AND (length(recipient) <= 320))),
+    CONSTRAINT mails_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'sent'::text, 'failed'::text, 'kept'::text]))),
+    CONSTRAINT mails_subject_check CHECK ((length(subject) <= 300)),
+    CONSTRAINT mails_tries_check CHECK ((tries >= 0))
+);
+
+CREATE TABLE public.membership_departures (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    membership_id uuid NOT NULL,
+    plan_id uuid NOT NULL,
+    reason text NOT NULL,
+    comment text NOT NULL,
+    at_period_end boolean NOT NULL,
+    said_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.membership_periods (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    membership_id uuid NOT NULL,
+    number integer NOT NULL,
+    plan_id uuid NOT NULL,
+    cycle integer NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    amount_minor bigint NOT NULL,
+    value_minor bigint NOT NULL,
+    price_minor bigint NOT NULL,
+    currency text NOT NULL,
+    status text NOT NULL,
+    reason text NOT NULL,
+    is_trial boolean NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_try_at timestamp with time zone,
+    last_failure_class text,
+    last_failure_code text,
+    order_id uuid,
+    paid_at timestamp with time zone,
+    credits_granted bigint DEFAULT 0 NOT NULL,
+    grant_id uuid,
+    refunded_minor bigint DEFAULT 0 NOT NULL,
+    credits_taken bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT membership_periods_amount_minor_check CHECK (((amount_minor >= 0) AND (amount_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT membership_periods_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT membership_periods_check CHECK (((refunded_minor >= 0) AND (refunded_minor <= amount_minor))),
+    CONSTRAINT membership_periods_check1 CHECK (((credits_taken >= 0) AND (credits_taken <= credits_granted))),
+    CONSTRAINT membership_periods_check2 CHECK ((ends_at > starts_at)),
+    CONSTRAINT membership_periods_check3 CHECK (((status = 'paid'::text) = (paid_at IS NOT NULL))),
+    CONSTRAINT membership_periods_check4 CHECK (((credits_granted > 0) = (grant_id IS NOT NULL))),
+    CONSTRAINT membership_periods_check5 CHECK (((status = 'open'::text) OR (next_try_at IS NULL))),
+    CONSTRAINT membership_periods_credits_granted_check CHECK ((credits_granted >= 0)),
+    CONSTRAINT membership_periods_cycle_check CHECK ((cycle >= 0)),
+    CONSTRAINT membership_periods_last_failure_class_check CHECK ((last_failure_class = ANY (ARRAY['soft'::text, 'authentication'::text, 'hard'::text, 'technical'::text]))),
+    CONSTRAINT membership_periods_number_check CHECK ((number > 0)),
+    CONSTRAINT membership_periods_price_minor_check CHECK (((price_minor >= 0) AND (price_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT membership_periods_reason_check CHECK ((reason = ANY (ARRAY['first'::text, 'renewal'::text, 'change'::text, 'resume'::text]))),
+    CONSTRAINT membership_periods_status_check CHECK ((status = ANY (ARRAY['open'::text, 'paid'::text, 'failed'::text, 'void'::text]))),
+    CONSTRAINT membership_periods_value_minor_check CHECK (((value_minor >= 0) AND (value_minor <= '9007199254740991'::bigint)))
+);
+
+CREATE TABLE public.memberships (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    family text NOT NULL,
+    plan_id uuid NOT NULL,
+    status text NOT NULL,
+    billing text NOT NULL,
+    provider text,
+    subscription_id uuid,
+    currency text NOT NULL,
+    price_minor bigint NOT NULL,
+    anchor_at timestamp with time zone NOT NULL,
+    cycle integer NOT NULL,
+    numbers integer NOT NULL,
+    period_number integer NOT NULL,
+    period_id uuid NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    period_end timestamp with time zone NOT NULL,
+    paid_until timestamp with time zone,
+    renews_at timestamp with time zone,
+    next_plan_id uuid,
+    next_price_minor bigint,
+    cancel_at_period_end boolean DEFAULT false NOT NULL,
+    cancel_reason text,
+    pause_at_period_end boolean DEFAULT false NOT NULL,
+    paused_at timestamp with time zone,
+    paused_until timestamp with time zone,
+    rest_seconds bigint DEFAULT 0 NOT NULL,
+    rest_minor bigint DEFAULT 0 NOT NULL,
+    trial_ends_at timestamp with time zone,
+    trial_notice_at timestamp with time zone,
+    metadata jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    CONSTRAINT memberships_billing_check CHECK ((billing = ANY (ARRAY['vezne'::text, 'provider'::text]))),
+    CONSTRAINT memberships_check CHECK ((numbers >= period_number)),
+    CONSTRAINT memberships_check1 CHECK ((period_end > period_start)),
+    CONSTRAINT memberships_check2 CHECK (((next_plan_id IS NULL) = (next_price_minor IS NULL))),
+    CONSTRAINT memberships_check3 CHECK (((billing = 'provider'::text) = (provider IS NOT NULL))),
+    CONSTRAINT memberships_check4 CHECK (((ended_at IS NULL) = (status <> ALL (ARRAY['cancelled'::text, 'ended'::text])))),
+    CONSTRAINT memberships_check5 CHECK (((status = 'paused'::text) = (paused_at IS NOT NULL))),
+    CONSTRAINT memberships_check6 CHECK (((renews_at IS NULL) OR ((billing = 'vezne'::text) AND (status = ANY (ARRAY['trialing'::text, 'active'::text, 'past_due'::text]))))),
+    CONSTRAINT memberships_cycle_check CHECK ((cycle >= 0)),
+    CONSTRAINT memberships_next_price_minor_check CHECK (((next_price_minor >= 0) AND (next_price_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT memberships_period_number_check CHECK ((period_number > 0)),
+    CONSTRAINT memberships_price_minor_check CHECK (((price_minor >= 0) AND (price_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT memberships_rest_minor_check CHECK ((rest_minor >= 0)),
+    CONSTRAINT memberships_rest_seconds_check CHECK ((rest_seconds >= 0)),
+    CONSTRAINT memberships_status_check CHECK ((status = ANY (ARRAY['incomplete'::text, 'trialing'::text, 'active'::text, 'past_due'::text, 'paused'::text, 'cancelled'::text, 'ended'::text])))
+);
+
 CREATE TABLE public.order_lines (
     tenant_id bigint NOT NULL,
     id uuid NOT NULL,
@@ -529,9 +790,11 @@ CREATE TABLE public.order_lines (
     quantity integer DEFAULT 1 NOT NULL,
     refunded_quantity integer DEFAULT 0 NOT NULL,
     payee_id uuid,
+    discount_minor bigint DEFAULT 0 NOT NULL,
     CONSTRAINT order_lines_amount_minor_check CHECK ((amount_minor >= 0)),
     CONSTRAINT order_lines_applied_minor_check CHECK ((applied_minor >= 0)),
     CONSTRAINT order_lines_check CHECK (((applied_minor + refunded_minor) <= amount_minor)),
+    CONSTRAINT order_lines_discount_check CHECK (((discount_minor >= 0) AND (discount_minor <= '9007199254740991'::bigint))),
     CONSTRAINT order_lines_number_check CHECK ((number > 0)),
     CONSTRAINT order_lines_quantity_check CHECK (((quantity > 0) AND ((refunded_quantity >= 0) AND (refunded_quantity <= quantity)))),
     CONSTRAINT order_lines_refunded_minor_check CHECK ((refunded_minor >= 0))
@@ -640,6 +903,39 @@ CREATE TABLE public.orders (
     CONSTRAINT orders_total_minor_check CHECK (((total_minor >= 0) AND (total_minor <= '9007199254740991'::bigint)))
 );
 
+CREATE TABLE public.pack_grants (
+    tenant_id bigint NOT NULL,
+    line_id uuid NOT NULL,
+    cause text NOT NULL,
+    transaction_id uuid NOT NULL,
+    units bigint NOT NULL,
+    CONSTRAINT pack_grants_units_check CHECK ((units > 0))
+);
+
+CREATE TABLE public.packs (
+    tenant_id bigint NOT NULL,
+    item_id uuid NOT NULL,
+    wallet_kind text NOT NULL,
+    unit text NOT NULL,
+    manner text NOT NULL,
+    units bigint,
+    per_units bigint NOT NULL,
+    tiers jsonb NOT NULL,
+    min_units bigint NOT NULL,
+    max_units bigint NOT NULL,
+    bonus_units bigint NOT NULL,
+    life_days integer,
+    CONSTRAINT packs_bonus_units_check CHECK (((bonus_units >= 0) AND (bonus_units <= 1000000000))),
+    CONSTRAINT packs_check CHECK (((max_units >= min_units) AND (max_units <= 1000000000))),
+    CONSTRAINT packs_check1 CHECK (((manner = 'fixed'::text) = (units IS NOT NULL))),
+    CONSTRAINT packs_life_days_check CHECK (((life_days >= 1) AND (life_days <= 36500))),
+    CONSTRAINT packs_manner_check CHECK ((manner = ANY (ARRAY['fixed'::text, 'tiered'::text, 'chosen'::text]))),
+    CONSTRAINT packs_min_units_check CHECK ((min_units >= 1)),
+    CONSTRAINT packs_per_units_check CHECK (((per_units >= 1) AND (per_units <= 1000000000))),
+    CONSTRAINT packs_units_check CHECK (((units >= 1) AND (units <= 1000000000))),
+    CONSTRAINT packs_wallet_kind_check CHECK ((wallet_kind = ANY (ARRAY['credits'::text, 'coins'::text])))
+);
+
 CREATE TABLE public.payee_accounts (
     tenant_id bigint NOT NULL,
     payee_id uuid NOT NULL,
@@ -691,12 +987,36 @@ CREATE TABLE public.payment_attempts (
     entry_id uuid,
     created_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone,
+    method_id uuid,
     CONSTRAINT payment_attempts_captured_minor_check CHECK ((captured_minor >= 0)),
     CONSTRAINT payment_attempts_check CHECK (((parent_id IS NULL) = (number = 1))),
     CONSTRAINT payment_attempts_check1 CHECK (((status = 'captured'::text) = (entry_id IS NOT NULL))),
     CONSTRAINT payment_attempts_check2 CHECK (((NOT is_final) OR (status = 'captured'::text))),
     CONSTRAINT payment_attempts_number_check CHECK ((number > 0)),
     CONSTRAINT payment_attempts_status_check CHECK ((status = ANY (ARRAY['starting'::text, 'pending'::text, 'requires_action'::text, 'processing'::text, 'authorised'::text, 'captured'::text, 'failed'::text, 'cancelled'::text, 'expired'::text, 'mismatched'::text])))
+);
+
+CREATE TABLE public.payment_methods (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    provider text NOT NULL,
+    method_ref text NOT NULL,
+    customer_ref text,
+    brand text NOT NULL,
+    last4 text NOT NULL,
+    expires_year integer,
+    expires_month integer,
+    is_default boolean NOT NULL,
+    active boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    forgotten_at timestamp with time zone,
+    CONSTRAINT payment_methods_check CHECK ((active = (forgotten_at IS NULL))),
+    CONSTRAINT payment_methods_check1 CHECK ((active OR (NOT is_default))),
+    CONSTRAINT payment_methods_customer_ref_check CHECK (((length(customer_ref) >= 1) AND (length(customer_ref) <= 255))),
+    CONSTRAINT payment_methods_expires_month_check CHECK (((expires_month >= 1) AND (expires_month <= 12))),
+    CONSTRAINT payment_methods_last4_check CHECK ((length(last4) <= 4)),
+    CONSTRAINT payment_methods_method_ref_check CHECK (((length(method_ref) >= 1) AND (length(method_ref) <= 255)))
 );
 
 CREATE TABLE public.payment_refunds (
@@ -758,6 +1078,7 @@ CREATE TABLE public.payments (
     succeeded_at timestamp with time zone,
     provider text,
     reservation text,
+    save_method boolean DEFAULT false NOT NULL,
     CONSTRAINT payments_amount_minor_check CHECK (((amount_minor >= 1) AND (amount_minor <= '9007199254740991'::bigint))),
     CONSTRAINT payments_check CHECK (((captured_minor = 0) OR (captured_minor = amount_minor))),
     CONSTRAINT payments_check1 CHECK (((refunded_minor + refunding_minor) <= captured_minor)),
@@ -841,6 +1162,45 @@ CREATE TABLE public.placed_quotes (
     placed_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.plan_prices (
+    tenant_id bigint NOT NULL,
+    plan_id uuid NOT NULL,
+    number integer NOT NULL,
+    currency text NOT NULL,
+    amount_minor bigint,
+    set_at timestamp with time zone NOT NULL,
+    CONSTRAINT plan_prices_amount_minor_check CHECK (((amount_minor >= 0) AND (amount_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT plan_prices_number_check CHECK ((number > 0))
+);
+
+CREATE TABLE public.plans (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL,
+    description text NOT NULL,
+    billing_interval text NOT NULL,
+    interval_count integer NOT NULL,
+    trial_days integer NOT NULL,
+    trial_credits bigint NOT NULL,
+    credits_per_period bigint NOT NULL,
+    credit_rollover text NOT NULL,
+    rollover_cap bigint,
+    family text NOT NULL,
+    level integer NOT NULL,
+    active boolean NOT NULL,
+    metadata jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT plans_billing_interval_check CHECK ((billing_interval = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'year'::text]))),
+    CONSTRAINT plans_check CHECK (((credit_rollover = 'cap'::text) = (rollover_cap IS NOT NULL))),
+    CONSTRAINT plans_credit_rollover_check CHECK ((credit_rollover = ANY (ARRAY['expire'::text, 'keep'::text, 'cap'::text]))),
+    CONSTRAINT plans_credits_per_period_check CHECK (((credits_per_period >= 0) AND (credits_per_period <= '9007199254740991'::bigint))),
+    CONSTRAINT plans_family_check CHECK (((length(family) >= 1) AND (length(family) <= 40))),
+    CONSTRAINT plans_interval_count_check CHECK (((interval_count >= 1) AND (interval_count <= 366))),
+    CONSTRAINT plans_rollover_cap_check CHECK (((rollover_cap >= 0) AND (rollover_cap <= '9007199254740991'::bigint))),
+    CONSTRAINT plans_trial_credits_check CHECK (((trial_credits >= 0) AND (trial_credits <= '9007199254740991'::bigint))),
+    CONSTRAINT plans_trial_days_check CHECK (((trial_days >= 0) AND (trial_days <= 730)))
+);
+
 CREATE TABLE public.postings (
     tenant_id bigint NOT NULL,
     account bigint NOT NULL,
@@ -850,6 +1210,135 @@ CREATE TABLE public.postings (
     entry_id uuid NOT NULL,
     posted_at timestamp with time zone NOT NULL,
     CONSTRAINT postings_amount_check CHECK ((amount <> 0))
+);
+
+CREATE TABLE public.promo_codes (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    promotion_id uuid NOT NULL,
+    code text NOT NULL,
+    folded text NOT NULL,
+    max_uses bigint,
+    uses bigint DEFAULT 0 NOT NULL,
+    active boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT promo_codes_check CHECK (((uses >= 0) AND (uses <= COALESCE(max_uses, (0)::bigint)))),
+    CONSTRAINT promo_codes_code_check CHECK (((length(code) >= 3) AND (length(code) <= 64))),
+    CONSTRAINT promo_codes_folded_check CHECK (((length(folded) >= 3) AND (length(folded) <= 64))),
+    CONSTRAINT promo_codes_max_uses_check CHECK ((max_uses > 0))
+);
+
+CREATE TABLE public.promo_identity_uses (
+    tenant_id bigint NOT NULL,
+    promotion_id uuid NOT NULL,
+    identity bytea NOT NULL,
+    uses integer NOT NULL,
+    CONSTRAINT promo_identity_uses_uses_check CHECK ((uses >= 0))
+);
+
+CREATE TABLE public.promo_redemptions (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    promotion_id uuid NOT NULL,
+    code_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    status text NOT NULL,
+    currency text NOT NULL,
+    discount_minor bigint NOT NULL,
+    order_minor bigint NOT NULL,
+    line_discounts jsonb NOT NULL,
+    lines integer[] NOT NULL,
+    trial_days integer NOT NULL,
+    bonus_units bigint NOT NULL,
+    bonus_transaction_id uuid,
+    bonus_taken bigint DEFAULT 0 NOT NULL,
+    bonus_missing bigint DEFAULT 0 NOT NULL,
+    bonus_moves integer DEFAULT 0 NOT NULL,
+    identities bytea[] NOT NULL,
+    reserved_at timestamp with time zone NOT NULL,
+    redeemed_at timestamp with time zone,
+    released_at timestamp with time zone,
+    CONSTRAINT promo_redemptions_bonus_units_check CHECK ((bonus_units >= 0)),
+    CONSTRAINT promo_redemptions_check CHECK (((status = 'redeemed'::text) = (redeemed_at IS NOT NULL))),
+    CONSTRAINT promo_redemptions_check1 CHECK (((status <> 'released'::text) OR (released_at IS NOT NULL))),
+    CONSTRAINT promo_redemptions_check2 CHECK (((bonus_taken >= 0) AND (bonus_missing >= 0) AND ((bonus_taken + bonus_missing) <= bonus_units))),
+    CONSTRAINT promo_redemptions_check3 CHECK (((bonus_transaction_id IS NULL) OR (bonus_units > 0))),
+    CONSTRAINT promo_redemptions_discount_minor_check CHECK (((discount_minor >= 0) AND (discount_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT promo_redemptions_order_minor_check CHECK (((order_minor >= 0) AND (order_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT promo_redemptions_status_check CHECK ((status = ANY (ARRAY['reserved'::text, 'redeemed'::text, 'released'::text]))),
+    CONSTRAINT promo_redemptions_trial_days_check CHECK ((trial_days >= 0))
+);
+
+CREATE TABLE public.promotion_customers (
+    tenant_id bigint NOT NULL,
+    promotion_id uuid NOT NULL,
+    customer_id uuid NOT NULL
+);
+
+CREATE TABLE public.promotions (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL,
+    percentage integer,
+    cap_minor jsonb NOT NULL,
+    amount_minor jsonb NOT NULL,
+    bonus_units bigint,
+    trial_days integer,
+    stackable boolean NOT NULL,
+    priority integer NOT NULL,
+    starts_at timestamp with time zone,
+    ends_at timestamp with time zone,
+    max_uses bigint,
+    max_uses_per_customer integer,
+    minimum_minor jsonb NOT NULL,
+    currencies text[] NOT NULL,
+    item_ids uuid[] NOT NULL,
+    plan_ids uuid[] NOT NULL,
+    line_kinds text[] NOT NULL,
+    first_purchase_only boolean NOT NULL,
+    listed_only boolean NOT NULL,
+    customer_metadata jsonb NOT NULL,
+    metadata jsonb NOT NULL,
+    active boolean NOT NULL,
+    uses bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT promotions_bonus_units_check CHECK (((bonus_units >= 1) AND (bonus_units <= '9007199254740991'::bigint))),
+    CONSTRAINT promotions_check CHECK (((uses >= 0) AND (uses <= COALESCE(max_uses, (0)::bigint)))),
+    CONSTRAINT promotions_check1 CHECK ((ends_at > starts_at)),
+    CONSTRAINT promotions_check2 CHECK (((kind <> 'percentage'::text) OR ((percentage IS NOT NULL) AND (percentage <= 10000)))),
+    CONSTRAINT promotions_check3 CHECK (((kind <> 'bonus_credits'::text) OR ((percentage IS NULL) <> (bonus_units IS NULL)))),
+    CONSTRAINT promotions_check4 CHECK (((kind = 'free_trial'::text) = (trial_days IS NOT NULL))),
+    CONSTRAINT promotions_kind_check CHECK ((kind = ANY (ARRAY['percentage'::text, 'fixed'::text, 'bonus_credits'::text, 'free_trial'::text]))),
+    CONSTRAINT promotions_max_uses_check CHECK ((max_uses > 0)),
+    CONSTRAINT promotions_max_uses_per_customer_check CHECK ((max_uses_per_customer > 0)),
+    CONSTRAINT promotions_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT promotions_percentage_check CHECK (((percentage >= 1) AND (percentage <= 100000))),
+    CONSTRAINT promotions_trial_days_check CHECK (((trial_days >= 1) AND (trial_days <= 3650)))
+);
+
+CREATE TABLE public.provider_customers (
+    tenant_id bigint NOT NULL,
+    provider text NOT NULL,
+    customer_id uuid NOT NULL,
+    customer_ref text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT provider_customers_customer_ref_check CHECK (((length(customer_ref) >= 1) AND (length(customer_ref) <= 255)))
+);
+
+CREATE TABLE public.referrals (
+    tenant_id bigint NOT NULL,
+    referee_id uuid NOT NULL,
+    referrer_id uuid NOT NULL,
+    reference text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT referrals_check CHECK ((referrer_id <> referee_id))
+);
+
+CREATE TABLE public.reminder_days (
+    tenant_id bigint NOT NULL,
+    day date NOT NULL
 );
 
 CREATE TABLE public.resources (
@@ -885,6 +1374,122 @@ CREATE TABLE public.resources (
     CONSTRAINT resources_taken_check CHECK ((taken >= 0))
 )
 WITH (fillfactor='60');
+
+CREATE TABLE public.reward_claw_backs (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    reward_id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    cause text NOT NULL,
+    amount_minor bigint NOT NULL,
+    taken_minor bigint NOT NULL,
+    missing_minor bigint NOT NULL,
+    transaction_id uuid,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT reward_claw_backs_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT reward_claw_backs_cause_check CHECK (((length(cause) >= 1) AND (length(cause) <= 200))),
+    CONSTRAINT reward_claw_backs_check CHECK (((taken_minor + missing_minor) = amount_minor)),
+    CONSTRAINT reward_claw_backs_check1 CHECK (((transaction_id IS NOT NULL) = (taken_minor > 0))),
+    CONSTRAINT reward_claw_backs_missing_minor_check CHECK ((missing_minor >= 0)),
+    CONSTRAINT reward_claw_backs_taken_minor_check CHECK ((taken_minor >= 0))
+);
+
+CREATE TABLE public.reward_rule_versions (
+    tenant_id bigint NOT NULL,
+    rule_id uuid NOT NULL,
+    version integer NOT NULL,
+    name text NOT NULL,
+    active boolean NOT NULL,
+    tiers jsonb NOT NULL,
+    default_tier text,
+    every text NOT NULL,
+    bonuses jsonb NOT NULL,
+    rates jsonb NOT NULL,
+    customer_day_minor bigint,
+    customer_week_minor bigint,
+    customer_total_minor bigint,
+    budget_minor bigint,
+    activation_days integer NOT NULL,
+    life_days integer,
+    valid_from timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT reward_rule_versions_activation_days_check CHECK (((activation_days >= 0) AND (activation_days <= 365))),
+    CONSTRAINT reward_rule_versions_budget_minor_check CHECK (((budget_minor >= 0) AND (budget_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT reward_rule_versions_customer_day_minor_check CHECK (((customer_day_minor >= 0) AND (customer_day_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT reward_rule_versions_customer_total_minor_check CHECK (((customer_total_minor >= 0) AND (customer_total_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT reward_rule_versions_customer_week_minor_check CHECK (((customer_week_minor >= 0) AND (customer_week_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT reward_rule_versions_every_check CHECK ((every = ANY (ARRAY['day'::text, 'week'::text]))),
+    CONSTRAINT reward_rule_versions_life_days_check CHECK (((life_days >= 1) AND (life_days <= 36500))),
+    CONSTRAINT reward_rule_versions_version_check CHECK ((version > 0))
+);
+
+CREATE TABLE public.reward_rules (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    trigger text NOT NULL,
+    activity text NOT NULL,
+    latest integer NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT reward_rules_check CHECK (((trigger = 'streak'::text) = (activity <> ''::text))),
+    CONSTRAINT reward_rules_latest_check CHECK ((latest > 0)),
+    CONSTRAINT reward_rules_trigger_check CHECK ((trigger = ANY (ARRAY['course_completion'::text, 'referral'::text, 'streak'::text, 'purchase'::text])))
+);
+
+CREATE TABLE public.reward_sums (
+    tenant_id bigint NOT NULL,
+    rule_id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    period text NOT NULL,
+    starts_on date NOT NULL,
+    given_minor bigint NOT NULL,
+    limit_minor bigint NOT NULL,
+    CONSTRAINT reward_sums_check CHECK ((given_minor <= limit_minor)),
+    CONSTRAINT reward_sums_given_minor_check CHECK ((given_minor >= 0)),
+    CONSTRAINT reward_sums_period_check CHECK ((period = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'year'::text, 'total'::text])))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE public.rewards (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    type text NOT NULL,
+    reference text NOT NULL,
+    rule_id uuid,
+    rule_version integer NOT NULL,
+    tier text,
+    override_minor bigint,
+    asked_minor bigint NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    status text NOT NULL,
+    set_off_minor bigint DEFAULT 0 NOT NULL,
+    clawed_minor bigint DEFAULT 0 NOT NULL,
+    cause text,
+    life_days integer,
+    description text NOT NULL,
+    transaction_id uuid,
+    due_at timestamp with time zone,
+    granted_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT rewards_asked_minor_check CHECK (((asked_minor >= 0) AND (asked_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT rewards_cause_check CHECK (((length(cause) >= 1) AND (length(cause) <= 200))),
+    CONSTRAINT rewards_check CHECK (((amount_minor >= 0) AND (amount_minor <= asked_minor))),
+    CONSTRAINT rewards_check1 CHECK (((set_off_minor >= 0) AND (set_off_minor <= amount_minor))),
+    CONSTRAINT rewards_check2 CHECK (((clawed_minor >= 0) AND (clawed_minor <= amount_minor))),
+    CONSTRAINT rewards_check3 CHECK (((granted_at IS NOT NULL) = (status = ANY (ARRAY['granted'::text, 'clawed_back'::text])))),
+    CONSTRAINT rewards_check4 CHECK (((transaction_id IS NOT NULL) = ((granted_at IS NOT NULL) AND (amount_minor > set_off_minor)))),
+    CONSTRAINT rewards_check5 CHECK (((status <> 'pending'::text) OR (due_at IS NOT NULL))),
+    CONSTRAINT rewards_check6 CHECK (((status <> 'clawed_back'::text) OR (clawed_minor = amount_minor))),
+    CONSTRAINT rewards_check7 CHECK (((clawed_minor = 0) OR (granted_at IS NOT NULL))),
+    CONSTRAINT rewards_life_days_check CHECK (((life_days >= 1) AND (life_days <= 36500))),
+    CONSTRAINT rewards_reference_check CHECK (((length(reference) >= 1) AND (length(reference) <= 200))),
+    CONSTRAINT rewards_rule_version_check CHECK ((rule_version >= 0)),
+    CONSTRAINT rewards_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'granted'::text, 'capped'::text, 'revoked'::text, 'clawed_back'::text]))),
+    CONSTRAINT rewards_type_check CHECK ((type = ANY (ARRAY['course_completion'::text, 'referral'::text, 'referee'::text, 'streak'::text, 'purchase'::text])))
+);
 
 CREATE TABLE public.seal_ranges (
     tenant_id bigint NOT NULL,
@@ -948,11 +1553,16 @@ CREATE TABLE public.settlements (
     release_at timestamp with time zone,
     released_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
+    parts integer DEFAULT 1 NOT NULL,
     CONSTRAINT settlements_check CHECK (((reserve_minor >= 0) AND (reserve_minor <= GREATEST(share_minor, (0)::bigint)))),
-    CONSTRAINT settlements_check1 CHECK (((clawed_minor >= 0) AND (clawed_minor <= GREATEST(gross_minor, (1)::bigint)))),
     CONSTRAINT settlements_check2 CHECK ((gross_minor = (share_minor + fee_minor))),
     CONSTRAINT settlements_check3 CHECK (((release_at IS NULL) = (reserve_minor = 0))),
     CONSTRAINT settlements_check4 CHECK (((released_at IS NULL) OR (release_at IS NOT NULL))),
+    CONSTRAINT settlements_clawed_check CHECK (((parts > 0) AND ((clawed_minor >= 0) AND (clawed_minor <=
+CASE
+    WHEN (gross_minor = 0) THEN (parts)::bigint
+    ELSE gross_minor
+END)))),
     CONSTRAINT settlements_gross_minor_check CHECK (((gross_minor >= 0) AND (gross_minor <= '9007199254740991'::bigint)))
 );
 
@@ -1006,6 +1616,88 @@ CREATE TABLE public.staff_sessions (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT staff_sessions_stage_check CHECK ((stage = ANY (ARRAY['second_factor'::text, 'open'::text]))),
     CONSTRAINT staff_sessions_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
+CREATE TABLE public.streak_days (
+    tenant_id bigint NOT NULL,
+    customer_id uuid NOT NULL,
+    activity text NOT NULL,
+    every text NOT NULL,
+    starts_on date NOT NULL,
+    length integer NOT NULL,
+    reward_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT streak_days_length_check CHECK ((length > 0))
+);
+
+CREATE TABLE public.streaks (
+    tenant_id bigint NOT NULL,
+    customer_id uuid NOT NULL,
+    activity text NOT NULL,
+    every text NOT NULL,
+    length integer NOT NULL,
+    best integer NOT NULL,
+    last_on date NOT NULL,
+    CONSTRAINT streaks_check CHECK ((best >= length)),
+    CONSTRAINT streaks_every_check CHECK ((every = ANY (ARRAY['day'::text, 'week'::text]))),
+    CONSTRAINT streaks_length_check CHECK ((length > 0))
+);
+
+CREATE TABLE public.subscription_invoices (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    provider text NOT NULL,
+    invoice_ref text NOT NULL,
+    status text NOT NULL,
+    reason text NOT NULL,
+    total_minor bigint NOT NULL,
+    paid_minor bigint DEFAULT 0 NOT NULL,
+    currency text NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    period_end timestamp with time zone NOT NULL,
+    payment_id uuid,
+    failure_code text,
+    attempts integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    paid_at timestamp with time zone,
+    CONSTRAINT subscription_invoices_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT subscription_invoices_check CHECK (((status = 'paid'::text) = (paid_at IS NOT NULL))),
+    CONSTRAINT subscription_invoices_check1 CHECK (((payment_id IS NOT NULL) = (paid_minor > 0))),
+    CONSTRAINT subscription_invoices_invoice_ref_check CHECK (((length(invoice_ref) >= 1) AND (length(invoice_ref) <= 98))),
+    CONSTRAINT subscription_invoices_paid_minor_check CHECK (((paid_minor >= 0) AND (paid_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT subscription_invoices_reason_check CHECK ((reason = ANY (ARRAY['create'::text, 'cycle'::text, 'update'::text, 'other'::text]))),
+    CONSTRAINT subscription_invoices_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'open'::text, 'paid'::text, 'void'::text, 'uncollectible'::text])))
+);
+
+CREATE TABLE public.subscriptions (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    provider text NOT NULL,
+    purpose text NOT NULL,
+    status text NOT NULL,
+    plan_reference text NOT NULL,
+    subscription_ref text,
+    page_ref text,
+    redirect_url text,
+    period_start timestamp with time zone,
+    period_end timestamp with time zone,
+    cancels_at_period_end boolean DEFAULT false NOT NULL,
+    trial_until timestamp with time zone,
+    looks bigint DEFAULT 0 NOT NULL,
+    settled_look bigint DEFAULT 0 NOT NULL,
+    polls integer DEFAULT 0 NOT NULL,
+    look_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT subscriptions_check CHECK (((status = 'cancelled'::text) = (ended_at IS NOT NULL))),
+    CONSTRAINT subscriptions_check1 CHECK ((settled_look <= looks)),
+    CONSTRAINT subscriptions_page_ref_check CHECK (((length(page_ref) >= 1) AND (length(page_ref) <= 255))),
+    CONSTRAINT subscriptions_plan_reference_check CHECK (((length(plan_reference) >= 1) AND (length(plan_reference) <= 255))),
+    CONSTRAINT subscriptions_purpose_check CHECK (((length(purpose) >= 1) AND (length(purpose) <= 100))),
+    CONSTRAINT subscriptions_status_check CHECK ((status = ANY (ARRAY['incomplete'::text, 'trialing'::text, 'active'::text, 'past_due'::text, 'paused'::text, 'cancelled'::text]))),
+    CONSTRAINT subscriptions_subscription_ref_check CHECK (((length(subscription_ref) >= 1) AND (length(subscription_ref) <= 255)))
 );
 
 CREATE TABLE public.tenants (
@@ -1097,6 +1789,64 @@ CREATE TABLE public.unmatched_money (
     CONSTRAINT unmatched_money_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'under_way'::text, 'resolved'::text])))
 );
 
+CREATE TABLE public.voucher_codes (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    voucher_id uuid NOT NULL,
+    digest bytea NOT NULL,
+    sealed_code bytea NOT NULL,
+    redemption_id uuid,
+    created_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.voucher_redemptions (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    voucher_id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    reference text NOT NULL,
+    price_minor bigint NOT NULL,
+    currency text NOT NULL,
+    status text NOT NULL,
+    restocked boolean DEFAULT false NOT NULL,
+    transaction_id uuid NOT NULL,
+    refund_transaction_id uuid,
+    reason text,
+    cancelled_by text,
+    cancelled_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT voucher_redemptions_check CHECK (((status = 'cancelled'::text) = (cancelled_at IS NOT NULL))),
+    CONSTRAINT voucher_redemptions_check1 CHECK (((status = 'cancelled'::text) = (refund_transaction_id IS NOT NULL))),
+    CONSTRAINT voucher_redemptions_check2 CHECK (((status = 'cancelled'::text) OR (NOT restocked))),
+    CONSTRAINT voucher_redemptions_price_minor_check CHECK (((price_minor >= 1) AND (price_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT voucher_redemptions_reference_check CHECK (((length(reference) >= 1) AND (length(reference) <= 200))),
+    CONSTRAINT voucher_redemptions_status_check CHECK ((status = ANY (ARRAY['redeemed'::text, 'cancelled'::text])))
+);
+
+CREATE TABLE public.vouchers (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL,
+    description text NOT NULL,
+    price_minor bigint NOT NULL,
+    inventory text NOT NULL,
+    stocked integer NOT NULL,
+    redeemed integer DEFAULT 0 NOT NULL,
+    per_customer integer,
+    starts_at timestamp with time zone,
+    ends_at timestamp with time zone,
+    active boolean NOT NULL,
+    metadata jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT vouchers_check CHECK (((redeemed >= 0) AND (redeemed <= stocked))),
+    CONSTRAINT vouchers_check1 CHECK ((ends_at > starts_at)),
+    CONSTRAINT vouchers_inventory_check CHECK ((inventory = ANY (ARRAY['count'::text, 'codes'::text]))),
+    CONSTRAINT vouchers_per_customer_check CHECK ((per_customer > 0)),
+    CONSTRAINT vouchers_price_minor_check CHECK (((price_minor >= 1) AND (price_minor <= '9007199254740991'::bigint))),
+    CONSTRAINT vouchers_stocked_check CHECK ((stocked >= 0))
+)
+WITH (fillfactor='80');
+
 CREATE TABLE public.waitings (
     tenant_id bigint NOT NULL,
     id uuid NOT NULL,
@@ -1128,6 +1878,18 @@ CREATE TABLE public.wallet_refunds (
     entry_id uuid NOT NULL,
     amount_minor bigint NOT NULL,
     CONSTRAINT wallet_refunds_amount_minor_check CHECK ((amount_minor > 0))
+);
+
+CREATE TABLE public.wallet_reversals (
+    tenant_id bigint NOT NULL,
+    reversed_entry_id uuid NOT NULL,
+    cause text NOT NULL,
+    entry_id uuid,
+    asked_minor bigint NOT NULL,
+    amount_minor bigint NOT NULL,
+    CONSTRAINT wallet_reversals_asked_minor_check CHECK ((asked_minor >= 0)),
+    CONSTRAINT wallet_reversals_check CHECK (((amount_minor >= 0) AND (amount_minor <= asked_minor))),
+    CONSTRAINT wallet_reversals_check1 CHECK (((entry_id IS NULL) = (amount_minor = 0)))
 );
 
 CREATE TABLE public.wallets (
@@ -1264,11 +2026,38 @@ ALTER TABLE ONLY public.claims
 ALTER TABLE ONLY public.clocks
     ADD CONSTRAINT clocks_pkey PRIMARY KEY (tenant_id);
 
+ALTER TABLE ONLY public.coin_budgets
+    ADD CONSTRAINT coin_budgets_pkey PRIMARY KEY (tenant_id, version);
+
+ALTER TABLE ONLY public.coin_customers
+    ADD CONSTRAINT coin_customers_pkey PRIMARY KEY (tenant_id, customer_id);
+
+ALTER TABLE ONLY public.coin_days
+    ADD CONSTRAINT coin_days_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE ONLY public.coin_moves
+    ADD CONSTRAINT coin_moves_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.coin_moves
+    ADD CONSTRAINT coin_moves_tenant_id_customer_id_type_reference_key UNIQUE (tenant_id, customer_id, type, reference);
+
+ALTER TABLE ONLY public.coin_moves
+    ADD CONSTRAINT coin_moves_tenant_id_transaction_id_key UNIQUE (tenant_id, transaction_id);
+
+ALTER TABLE ONLY public.coin_summaries
+    ADD CONSTRAINT coin_summaries_pkey PRIMARY KEY (tenant_id, day, currency);
+
 ALTER TABLE ONLY public.customers
     ADD CONSTRAINT customers_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY public.customers
     ADD CONSTRAINT customers_tenant_id_reference_key UNIQUE (tenant_id, reference);
+
+ALTER TABLE ONLY public.disputes
+    ADD CONSTRAINT disputes_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.disputes
+    ADD CONSTRAINT disputes_tenant_id_provider_dispute_ref_key UNIQUE (tenant_id, provider, dispute_ref);
 
 ALTER TABLE ONLY public.entries
     ADD CONSTRAINT entries_pkey PRIMARY KEY (tenant_id, id);
@@ -1306,6 +2095,9 @@ ALTER TABLE ONLY public.items
 ALTER TABLE ONLY public.lot_moves
     ADD CONSTRAINT lot_moves_pkey PRIMARY KEY (tenant_id, entry_id, lot_id);
 
+ALTER TABLE ONLY public.lot_reminders
+    ADD CONSTRAINT lot_reminders_pkey PRIMARY KEY (tenant_id, lot_id);
+
 ALTER TABLE ONLY public.lots
     ADD CONSTRAINT lots_pkey PRIMARY KEY (tenant_id, id);
 
@@ -1320,6 +2112,24 @@ ALTER TABLE ONLY public.magicpay_sessions
 
 ALTER TABLE ONLY public.magicpay_sessions
     ADD CONSTRAINT magicpay_sessions_tenant_id_reference_key UNIQUE (tenant_id, reference);
+
+ALTER TABLE ONLY public.mails
+    ADD CONSTRAINT mails_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.mails
+    ADD CONSTRAINT mails_tenant_id_dedupe_key UNIQUE (tenant_id, dedupe);
+
+ALTER TABLE ONLY public.membership_departures
+    ADD CONSTRAINT membership_departures_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.membership_periods
+    ADD CONSTRAINT membership_periods_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.membership_periods
+    ADD CONSTRAINT membership_periods_tenant_id_membership_id_number_key UNIQUE (tenant_id, membership_id, number);
+
+ALTER TABLE ONLY public.memberships
+    ADD CONSTRAINT memberships_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY public.claims
     ADD CONSTRAINT never_two_at_once EXCLUDE USING gist (tenant_id WITH =, unit_id WITH =, tstzrange(starts_at, ends_at) WITH &&) WHERE (((unit_id IS NOT NULL) AND (status = ANY (ARRAY['held'::text, 'consumed'::text]))));
@@ -1351,6 +2161,12 @@ ALTER TABLE ONLY public.orders
 ALTER TABLE ONLY public.orders
     ADD CONSTRAINT orders_tenant_id_payment_id_key UNIQUE (tenant_id, payment_id);
 
+ALTER TABLE ONLY public.pack_grants
+    ADD CONSTRAINT pack_grants_pkey PRIMARY KEY (tenant_id, line_id, cause);
+
+ALTER TABLE ONLY public.packs
+    ADD CONSTRAINT packs_pkey PRIMARY KEY (tenant_id, item_id);
+
 ALTER TABLE ONLY public.payee_accounts
     ADD CONSTRAINT payee_accounts_pkey PRIMARY KEY (tenant_id, payee_id, currency);
 
@@ -1374,6 +2190,12 @@ ALTER TABLE ONLY public.payment_attempts
 
 ALTER TABLE ONLY public.payment_attempts
     ADD CONSTRAINT payment_attempts_tenant_id_provider_provider_ref_key UNIQUE (tenant_id, provider, provider_ref);
+
+ALTER TABLE ONLY public.payment_methods
+    ADD CONSTRAINT payment_methods_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.payment_methods
+    ADD CONSTRAINT payment_methods_tenant_id_provider_method_ref_key UNIQUE (tenant_id, provider, method_ref);
 
 ALTER TABLE ONLY public.payment_refunds
     ADD CONSTRAINT payment_refunds_pkey PRIMARY KEY (tenant_id, id);
@@ -1405,11 +2227,71 @@ ALTER TABLE ONLY public.payouts
 ALTER TABLE ONLY public.placed_quotes
     ADD CONSTRAINT placed_quotes_pkey PRIMARY KEY (tenant_id, quote_id);
 
+ALTER TABLE ONLY public.plan_prices
+    ADD CONSTRAINT plan_prices_pkey PRIMARY KEY (tenant_id, plan_id, number);
+
+ALTER TABLE ONLY public.plans
+    ADD CONSTRAINT plans_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE ONLY public.postings
     ADD CONSTRAINT postings_pkey PRIMARY KEY (tenant_id, account, sequence);
 
+ALTER TABLE ONLY public.promo_codes
+    ADD CONSTRAINT promo_codes_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.promo_codes
+    ADD CONSTRAINT promo_codes_tenant_id_folded_key UNIQUE (tenant_id, folded);
+
+ALTER TABLE ONLY public.promo_identity_uses
+    ADD CONSTRAINT promo_identity_uses_pkey PRIMARY KEY (tenant_id, promotion_id, identity);
+
+ALTER TABLE ONLY public.promo_redemptions
+    ADD CONSTRAINT promo_redemptions_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.promo_redemptions
+    ADD CONSTRAINT promo_redemptions_tenant_id_order_id_promotion_id_key UNIQUE (tenant_id, order_id, promotion_id);
+
+ALTER TABLE ONLY public.promotion_customers
+    ADD CONSTRAINT promotion_customers_pkey PRIMARY KEY (tenant_id, promotion_id, customer_id);
+
+ALTER TABLE ONLY public.promotions
+    ADD CONSTRAINT promotions_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.provider_customers
+    ADD CONSTRAINT provider_customers_pkey PRIMARY KEY (tenant_id, provider, customer_id);
+
+ALTER TABLE ONLY public.referrals
+    ADD CONSTRAINT referrals_pkey PRIMARY KEY (tenant_id, referee_id);
+
+ALTER TABLE ONLY public.reminder_days
+    ADD CONSTRAINT reminder_days_pkey PRIMARY KEY (tenant_id, day);
+
 ALTER TABLE ONLY public.resources
     ADD CONSTRAINT resources_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.reward_claw_backs
+    ADD CONSTRAINT reward_claw_backs_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.reward_claw_backs
+    ADD CONSTRAINT reward_claw_backs_tenant_id_reward_id_cause_key UNIQUE (tenant_id, reward_id, cause);
+
+ALTER TABLE ONLY public.reward_rule_versions
+    ADD CONSTRAINT reward_rule_versions_pkey PRIMARY KEY (tenant_id, rule_id, version);
+
+ALTER TABLE ONLY public.reward_rules
+    ADD CONSTRAINT reward_rules_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.reward_rules
+    ADD CONSTRAINT reward_rules_tenant_id_trigger_activity_key UNIQUE (tenant_id, trigger, activity);
+
+ALTER TABLE ONLY public.reward_sums
+    ADD CONSTRAINT reward_sums_pkey PRIMARY KEY (tenant_id, rule_id, customer_id, period, starts_on);
+
+ALTER TABLE ONLY public.rewards
+    ADD CONSTRAINT rewards_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.rewards
+    ADD CONSTRAINT rewards_tenant_id_customer_id_type_reference_key UNIQUE (tenant_id, customer_id, type, reference);
 
 ALTER TABLE ONLY public.seal_ranges
     ADD CONSTRAINT seal_ranges_pkey PRIMARY KEY (tenant_id, account, to_sequence);
@@ -1447,6 +2329,27 @@ ALTER TABLE ONLY public.staff_sessions
 ALTER TABLE ONLY public.staff
     ADD CONSTRAINT staff_tenant_id_email_key UNIQUE (tenant_id, email);
 
+ALTER TABLE ONLY public.streak_days
+    ADD CONSTRAINT streak_days_pkey PRIMARY KEY (tenant_id, customer_id, activity, every, starts_on);
+
+ALTER TABLE ONLY public.streaks
+    ADD CONSTRAINT streaks_pkey PRIMARY KEY (tenant_id, customer_id, activity, every);
+
+ALTER TABLE ONLY public.subscription_invoices
+    ADD CONSTRAINT subscription_invoices_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.subscription_invoices
+    ADD CONSTRAINT subscription_invoices_tenant_id_payment_id_key UNIQUE (tenant_id, payment_id);
+
+ALTER TABLE ONLY public.subscription_invoices
+    ADD CONSTRAINT subscription_invoices_tenant_id_provider_invoice_ref_key UNIQUE (tenant_id, provider, invoice_ref);
+
+ALTER TABLE ONLY public.subscriptions
+    ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.subscriptions
+    ADD CONSTRAINT subscriptions_tenant_id_provider_subscription_ref_key UNIQUE (tenant_id, provider, subscription_ref);
+
 ALTER TABLE ONLY public.tenants
     ADD CONSTRAINT tenants_pkey PRIMARY KEY (tenant_id);
 
@@ -1471,6 +2374,24 @@ ALTER TABLE ONLY public.unmatched_money
 ALTER TABLE ONLY public.unmatched_money
     ADD CONSTRAINT unmatched_money_tenant_id_payment_id_attempt_id_key UNIQUE (tenant_id, payment_id, attempt_id);
 
+ALTER TABLE ONLY public.voucher_codes
+    ADD CONSTRAINT voucher_codes_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.voucher_codes
+    ADD CONSTRAINT voucher_codes_tenant_id_voucher_id_digest_key UNIQUE (tenant_id, voucher_id, digest);
+
+ALTER TABLE ONLY public.voucher_redemptions
+    ADD CONSTRAINT voucher_redemptions_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.voucher_redemptions
+    ADD CONSTRAINT voucher_redemptions_tenant_id_customer_id_reference_key UNIQUE (tenant_id, customer_id, reference);
+
+ALTER TABLE ONLY public.voucher_redemptions
+    ADD CONSTRAINT voucher_redemptions_tenant_id_transaction_id_key UNIQUE (tenant_id, transaction_id);
+
+ALTER TABLE ONLY public.vouchers
+    ADD CONSTRAINT vouchers_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE ONLY public.waitings
     ADD CONSTRAINT waitings_pkey PRIMARY KEY (tenant_id, id);
 
@@ -1479,6 +2400,9 @@ ALTER TABLE ONLY public.wallet_days
 
 ALTER TABLE ONLY public.wallet_refunds
     ADD CONSTRAINT wallet_refunds_pkey PRIMARY KEY (tenant_id, refunded_entry_id, entry_id);
+
+ALTER TABLE ONLY public.wallet_reversals
+    ADD CONSTRAINT wallet_reversals_pkey PRIMARY KEY (tenant_id, reversed_entry_id, cause);
 
 ALTER TABLE ONLY public.wallets
     ADD CONSTRAINT wallets_pkey PRIMARY KEY (tenant_id, id);
@@ -1540,11 +2464,19 @@ CREATE INDEX claims_due ON public.claims USING btree (tenant_id, expires_at) WHE
 
 CREATE INDEX claims_due_by_resource ON public.claims USING btree (tenant_id, resource_id, expires_at) WHERE (status = 'held'::text);
 
+CREATE INDEX coin_days_due ON public.coin_days USING btree (due_at);
+
+CREATE INDEX disputes_by_payment ON public.disputes USING btree (tenant_id, payment_id);
+
+CREATE INDEX disputes_to_look_at ON public.disputes USING btree (tenant_id, look_at) WHERE (look_at IS NOT NULL);
+
 CREATE UNIQUE INDEX entries_reference ON public.entries USING btree (tenant_id, reference) WHERE (reference IS NOT NULL);
 
 CREATE INDEX holds_open ON public.holds USING btree (tenant_id, expires_at) WHERE (status = 'open'::text);
 
 CREATE INDEX holds_wallet ON public.holds USING btree (tenant_id, wallet_id, id);
+
+CREATE INDEX inbound_webhooks_of_subscription ON public.inbound_webhooks USING btree (tenant_id, provider, subscription_ref) WHERE ((processed_at IS NULL) AND signature_valid AND (subscription_ref IS NOT NULL));
 
 CREATE INDEX inbound_webhooks_unprocessed ON public.inbound_webhooks USING btree (tenant_id, provider, provider_ref) WHERE ((processed_at IS NULL) AND signature_valid);
 
@@ -1557,6 +2489,34 @@ CREATE INDEX lot_moves_lot ON public.lot_moves USING btree (tenant_id, lot_id);
 CREATE INDEX lots_expiring ON public.lots USING btree (tenant_id, expires_at) WHERE ((remaining_minor > 0) AND (expires_at IS NOT NULL));
 
 CREATE INDEX lots_spendable ON public.lots USING btree (tenant_id, wallet_id, granted_at) WHERE (remaining_minor > 0);
+
+CREATE INDEX mails_by_about ON public.mails USING btree (tenant_id, about, id) WHERE (about <> ''::text);
+
+CREATE INDEX mails_by_recipient ON public.mails USING btree (tenant_id, recipient, id);
+
+CREATE INDEX mails_by_status ON public.mails USING btree (tenant_id, status, id);
+
+CREATE INDEX membership_departures_by_membership ON public.membership_departures USING btree (tenant_id, membership_id, id);
+
+CREATE INDEX membership_periods_by_order ON public.membership_periods USING btree (tenant_id, order_id) WHERE (order_id IS NOT NULL);
+
+CREATE UNIQUE INDEX membership_periods_one_open ON public.membership_periods USING btree (tenant_id, membership_id, ((reason = 'change'::text))) WHERE (status = 'open'::text);
+
+CREATE INDEX membership_periods_to_retry ON public.membership_periods USING btree (tenant_id, next_try_at, id) WHERE (next_try_at IS NOT NULL);
+
+CREATE INDEX memberships_by_customer ON public.memberships USING btree (tenant_id, customer_id, id);
+
+CREATE INDEX memberships_by_plan ON public.memberships USING btree (tenant_id, plan_id, id);
+
+CREATE INDEX memberships_due ON public.memberships USING btree (tenant_id, renews_at, id) WHERE (renews_at IS NOT NULL);
+
+CREATE UNIQUE INDEX memberships_one_live ON public.memberships USING btree (tenant_id, customer_id, family) WHERE (status = ANY (ARRAY['incomplete'::text, 'trialing'::text, 'active'::text, 'past_due'::text, 'paused'::text]));
+
+CREATE INDEX memberships_paused ON public.memberships USING btree (tenant_id, paused_until) WHERE (paused_until IS NOT NULL);
+
+CREATE INDEX memberships_trials ON public.memberships USING btree (tenant_id, trial_notice_at) WHERE (trial_notice_at IS NOT NULL);
+
+CREATE INDEX memberships_waiting ON public.memberships USING btree (tenant_id, created_at) WHERE ((status = 'incomplete'::text) AND (billing = 'provider'::text));
 
 CREATE INDEX order_lines_by_payee ON public.order_lines USING btree (tenant_id, payee_id, order_id) WHERE (payee_id IS NOT NULL);
 
@@ -1573,6 +2533,10 @@ CREATE INDEX orders_by_customer ON public.orders USING btree (tenant_id, custome
 CREATE UNIQUE INDEX payment_attempts_one_final ON public.payment_attempts USING btree (tenant_id, payment_id) WHERE is_final;
 
 CREATE UNIQUE INDEX payment_attempts_one_live ON public.payment_attempts USING btree (tenant_id, payment_id) WHERE (status = ANY (ARRAY['starting'::text, 'pending'::text, 'requires_action'::text, 'processing'::text, 'authorised'::text]));
+
+CREATE INDEX payment_methods_by_customer ON public.payment_methods USING btree (tenant_id, customer_id, id);
+
+CREATE UNIQUE INDEX payment_methods_one_default ON public.payment_methods USING btree (tenant_id, customer_id) WHERE is_default;
 
 CREATE INDEX payment_refunds_by_payment ON public.payment_refunds USING btree (tenant_id, payment_id, id);
 
@@ -1594,9 +2558,35 @@ CREATE INDEX payouts_by_payee ON public.payouts USING btree (tenant_id, payee_id
 
 CREATE INDEX payouts_under_way ON public.payouts USING btree (tenant_id, payee_id, currency) WHERE (status = ANY (ARRAY['requested'::text, 'approved'::text, 'sent'::text]));
 
+CREATE INDEX plan_prices_newest ON public.plan_prices USING btree (tenant_id, plan_id, currency, number);
+
 CREATE INDEX postings_entry ON public.postings USING brin (tenant_id, entry_id) WITH (pages_per_range='32', autosummarize='on');
 
+CREATE INDEX promo_codes_by_promotion ON public.promo_codes USING btree (tenant_id, promotion_id, id);
+
+CREATE INDEX promo_redemptions_by_code ON public.promo_redemptions USING btree (tenant_id, code_id, id);
+
+CREATE INDEX promo_redemptions_by_customer ON public.promo_redemptions USING btree (tenant_id, customer_id, id);
+
+CREATE INDEX promo_redemptions_by_promotion ON public.promo_redemptions USING btree (tenant_id, promotion_id, id);
+
+CREATE INDEX referrals_by_referrer ON public.referrals USING btree (tenant_id, referrer_id);
+
 CREATE INDEX resources_by_payee ON public.resources USING btree (tenant_id, payee_id, id);
+
+CREATE INDEX reward_claw_backs_by_customer ON public.reward_claw_backs USING btree (tenant_id, customer_id) WHERE (missing_minor > 0);
+
+CREATE UNIQUE INDEX reward_claw_backs_transaction ON public.reward_claw_backs USING btree (tenant_id, transaction_id) WHERE (transaction_id IS NOT NULL);
+
+CREATE INDEX rewards_by_cause ON public.rewards USING btree (tenant_id, cause) WHERE (cause IS NOT NULL);
+
+CREATE INDEX rewards_by_customer ON public.rewards USING btree (tenant_id, customer_id, id);
+
+CREATE INDEX rewards_by_reference ON public.rewards USING btree (tenant_id, reference);
+
+CREATE INDEX rewards_due ON public.rewards USING btree (tenant_id, due_at) WHERE (status = 'pending'::text);
+
+CREATE UNIQUE INDEX rewards_transaction ON public.rewards USING btree (tenant_id, transaction_id) WHERE (transaction_id IS NOT NULL);
 
 CREATE INDEX seal_ranges_seal ON public.seal_ranges USING btree (tenant_id, seal_number);
 
@@ -1618,6 +2608,14 @@ CREATE INDEX staff_invitations_standing ON public.staff_invitations USING btree 
 
 CREATE INDEX staff_sessions_standing ON public.staff_sessions USING btree (tenant_id, staff_id) WHERE (ended_at IS NULL);
 
+CREATE INDEX subscription_invoices_by_subscription ON public.subscription_invoices USING btree (tenant_id, subscription_id, id);
+
+CREATE INDEX subscriptions_by_customer ON public.subscriptions USING btree (tenant_id, customer_id, id);
+
+CREATE UNIQUE INDEX subscriptions_one_a_purpose ON public.subscriptions USING btree (tenant_id, purpose) WHERE (status <> 'cancelled'::text);
+
+CREATE INDEX subscriptions_to_look_at ON public.subscriptions USING btree (tenant_id, look_at) WHERE (look_at IS NOT NULL);
+
 CREATE UNIQUE INDEX tenants_id ON public.tenants USING btree (id);
 
 CREATE UNIQUE INDEX tenants_slug ON public.tenants USING btree (slug);
@@ -1633,6 +2631,16 @@ CREATE INDEX units_occupied ON public.units USING btree (tenant_id, occupied_unt
 CREATE INDEX unmatched_money_by_refund ON public.unmatched_money USING btree (tenant_id, refund_id) WHERE (refund_id IS NOT NULL);
 
 CREATE INDEX unmatched_money_waiting ON public.unmatched_money USING btree (tenant_id, id) WHERE (status = 'waiting'::text);
+
+CREATE INDEX voucher_codes_free ON public.voucher_codes USING btree (tenant_id, voucher_id, id) WHERE (redemption_id IS NULL);
+
+CREATE UNIQUE INDEX voucher_codes_given ON public.voucher_codes USING btree (tenant_id, redemption_id) WHERE (redemption_id IS NOT NULL);
+
+CREATE INDEX voucher_redemptions_by_customer ON public.voucher_redemptions USING btree (tenant_id, customer_id, voucher_id);
+
+CREATE INDEX voucher_redemptions_by_voucher ON public.voucher_redemptions USING btree (tenant_id, voucher_id, id);
+
+CREATE UNIQUE INDEX voucher_redemptions_refund ON public.voucher_redemptions USING btree (tenant_id, refund_transaction_id) WHERE (refund_transaction_id IS NOT NULL);
 
 CREATE INDEX waitings_by_resource ON public.waitings USING btree (tenant_id, resource_id, id);
 
@@ -1678,6 +2686,18 @@ ALTER TABLE ONLY public.claims
 ALTER TABLE ONLY public.claims
     ADD CONSTRAINT claims_tenant_id_unit_id_fkey FOREIGN KEY (tenant_id, unit_id) REFERENCES public.units(tenant_id, id);
 
+ALTER TABLE ONLY public.coin_customers
+    ADD CONSTRAINT coin_customers_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES public.customers(tenant_id, id);
+
+ALTER TABLE ONLY public.coin_moves
+    ADD CONSTRAINT coin_moves_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES public.coin_customers(tenant_id, customer_id);
+
+ALTER TABLE ONLY public.disputes
+    ADD CONSTRAINT disputes_tenant_id_attempt_id_fkey FOREIGN KEY (tenant_id, attempt_id) REFERENCES public.payment_attempts(tenant_id, id);
+
+ALTER TABLE ONLY public.disputes
+    ADD CONSTRAINT disputes_tenant_id_payment_id_fkey FOREIGN KEY (tenant_id, payment_id) REFERENCES public.payments(tenant_id, id);
+
 ALTER TABLE ONLY public.fee_rule_versions
     ADD CONSTRAINT fee_rule_versions_tenant_id_fee_rule_id_fkey FOREIGN KEY (tenant_id, fee_rule_id) REFERENCES public.fee_rules(tenant_id, id);
 
@@ -1696,8 +2716,29 @@ ALTER TABLE ONLY public.items
 ALTER TABLE ONLY public.items
     ADD CONSTRAINT items_tenant_id_payee_id_fkey FOREIGN KEY (tenant_id, payee_id) REFERENCES public.payees(tenant_id, id);
 
+ALTER TABLE ONLY public.lot_reminders
+    ADD CONSTRAINT lot_reminders_tenant_id_lot_id_fkey FOREIGN KEY (tenant_id, lot_id) REFERENCES public.lots(tenant_id, id);
+
 ALTER TABLE ONLY public.magicpay_refunds
     ADD CONSTRAINT magicpay_refunds_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES public.magicpay_sessions(tenant_id, id);
+
+ALTER TABLE ONLY public.membership_departures
+    ADD CONSTRAINT membership_departures_tenant_id_membership_id_fkey FOREIGN KEY (tenant_id, membership_id) REFERENCES public.memberships(tenant_id, id);
+
+ALTER TABLE ONLY public.membership_periods
+    ADD CONSTRAINT membership_periods_tenant_id_membership_id_fkey FOREIGN KEY (tenant_id, membership_id) REFERENCES public.memberships(tenant_id, id);
+
+ALTER TABLE ONLY public.membership_periods
+    ADD CONSTRAINT membership_periods_tenant_id_plan_id_fkey FOREIGN KEY (tenant_id, plan_id) REFERENCES public.plans(tenant_id, id);
+
+ALTER TABLE ONLY public.memberships
+    ADD CONSTRAINT memberships_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES public.customers(tenant_id, id);
+
+ALTER TABLE ONLY public.memberships
+    ADD CONSTRAINT memberships_tenant_id_next_plan_id_fkey FOREIGN KEY (tenant_id, next_plan_id) REFERENCES public.plans(tenant_id, id);
+
+ALTER TABLE ONLY public.memberships
+    ADD CONSTRAINT memberships_tenant_id_plan_id_fkey FOREIGN KEY (tenant_id, plan_id) REFERENCES public.plans(tenant_id, id);
 
 ALTER TABLE ONLY public.order_lines
     ADD CONSTRAINT order_lines_tenant_id_order_id_fkey FOREIGN KEY (tenant_id, order_id) REFERENCES public.orders(tenant_id, id);
@@ -1716,6 +2757,12 @@ ALTER TABLE ONLY public.order_snapshots
 
 ALTER TABLE ONLY public.order_tenders
     ADD CONSTRAINT order_tenders_tenant_id_order_id_fkey FOREIGN KEY (tenant_id, order_id) REFERENCES public.orders(tenant_id, id);
+
+ALTER TABLE ONLY public.pack_grants
+    ADD CONSTRAINT pack_grants_tenant_id_line_id_fkey FOREIGN KEY (tenant_id, line_id) REFERENCES public.order_lines(tenant_id, id);
+
+ALTER TABLE ONLY public.packs
+    ADD CONSTRAINT packs_tenant_id_item_id_fkey FOREIGN KEY (tenant_id, item_id) REFERENCES public.items(tenant_id, id);
 
 ALTER TABLE ONLY public.payee_accounts
     ADD CONSTRAINT payee_accounts_tenant_id_account_fkey FOREIGN KEY (tenant_id, account) REFERENCES public.accounts(tenant_id, number);
@@ -1756,6 +2803,45 @@ ALTER TABLE ONLY public.payout_items
 ALTER TABLE ONLY public.payouts
     ADD CONSTRAINT payouts_tenant_id_payee_id_currency_fkey FOREIGN KEY (tenant_id, payee_id, currency) REFERENCES public.payee_accounts(tenant_id, payee_id, currency);
 
+ALTER TABLE ONLY public.plan_prices
+    ADD CONSTRAINT plan_prices_tenant_id_plan_id_fkey FOREIGN KEY (tenant_id, plan_id) REFERENCES public.plans(tenant_id, id);
+
+ALTER TABLE ONLY public.promo_codes
+    ADD CONSTRAINT promo_codes_tenant_id_promotion_id_fkey FOREIGN KEY (tenant_id, promotion_id) REFERENCES public.promotions(tenant_id, id);
+
+ALTER TABLE ONLY public.promo_identity_uses
+    ADD CONSTRAINT promo_identity_uses_tenant_id_promotion_id_fkey FOREIGN KEY (tenant_id, promotion_id) REFERENCES public.promotions(tenant_id, id);
+
+ALTER TABLE ONLY public.promo_redemptions
+    ADD CONSTRAINT promo_redemptions_tenant_id_code_id_fkey FOREIGN KEY (tenant_id, code_id) REFERENCES public.promo_codes(tenant_id, id);
+
+ALTER TABLE ONLY public.promo_redemptions
+    ADD CONSTRAINT promo_redemptions_tenant_id_promotion_id_fkey FOREIGN KEY (tenant_id, promotion_id) REFERENCES public.promotions(tenant_id, id);
+
+ALTER TABLE ONLY public.promotion_customers
+    ADD CONSTRAINT promotion_customers_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES public.customers(tenant_id, id);
+
+ALTER TABLE ONLY public.promotion_customers
+    ADD CONSTRAINT promotion_customers_tenant_id_promotion_id_fkey FOREIGN KEY (tenant_id, promotion_id) REFERENCES public.promotions(tenant_id, id);
+
+ALTER TABLE ONLY public.referrals
+    ADD CONSTRAINT referrals_tenant_id_referee_id_fkey FOREIGN KEY (tenant_id, referee_id) REFERENCES public.coin_customers(tenant_id, customer_id);
+
+ALTER TABLE ONLY public.referrals
+    ADD CONSTRAINT referrals_tenant_id_referrer_id_fkey FOREIGN KEY (tenant_id, referrer_id) REFERENCES public.coin_customers(tenant_id, customer_id);
+
+ALTER TABLE ONLY public.reward_claw_backs
+    ADD CONSTRAINT reward_claw_backs_tenant_id_reward_id_fkey FOREIGN KEY (tenant_id, reward_id) REFERENCES public.rewards(tenant_id, id);
+
+ALTER TABLE ONLY public.reward_rule_versions
+    ADD CONSTRAINT reward_rule_versions_tenant_id_rule_id_fkey FOREIGN KEY (tenant_id, rule_id) REFERENCES public.reward_rules(tenant_id, id);
+
+ALTER TABLE ONLY public.rewards
+    ADD CONSTRAINT rewards_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES public.coin_customers(tenant_id, customer_id);
+
+ALTER TABLE ONLY public.rewards
+    ADD CONSTRAINT rewards_tenant_id_rule_id_rule_version_fkey FOREIGN KEY (tenant_id, rule_id, rule_version) REFERENCES public.reward_rule_versions(tenant_id, rule_id, version);
+
 ALTER TABLE ONLY public.settlement_moves
     ADD CONSTRAINT settlement_moves_tenant_id_payout_id_fkey FOREIGN KEY (tenant_id, payout_id) REFERENCES public.payouts(tenant_id, id);
 
@@ -1774,6 +2860,21 @@ ALTER TABLE ONLY public.staff_sessions
 ALTER TABLE ONLY public.staff
     ADD CONSTRAINT staff_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(tenant_id);
 
+ALTER TABLE ONLY public.streak_days
+    ADD CONSTRAINT streak_days_tenant_id_customer_id_activity_every_fkey FOREIGN KEY (tenant_id, customer_id, activity, every) REFERENCES public.streaks(tenant_id, customer_id, activity, every);
+
+ALTER TABLE ONLY public.streak_days
+    ADD CONSTRAINT streak_days_tenant_id_reward_id_fkey FOREIGN KEY (tenant_id, reward_id) REFERENCES public.rewards(tenant_id, id);
+
+ALTER TABLE ONLY public.streaks
+    ADD CONSTRAINT streaks_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES public.coin_customers(tenant_id, customer_id);
+
+ALTER TABLE ONLY public.subscription_invoices
+    ADD CONSTRAINT subscription_invoices_tenant_id_payment_id_fkey FOREIGN KEY (tenant_id, payment_id) REFERENCES public.payments(tenant_id, id);
+
+ALTER TABLE ONLY public.subscription_invoices
+    ADD CONSTRAINT subscription_invoices_tenant_id_subscription_id_fkey FOREIGN KEY (tenant_id, subscription_id) REFERENCES public.subscriptions(tenant_id, id);
+
 ALTER TABLE ONLY public.tickets
     ADD CONSTRAINT tickets_tenant_id_claim_id_fkey FOREIGN KEY (tenant_id, claim_id) REFERENCES public.claims(tenant_id, id);
 
@@ -1788,6 +2889,18 @@ ALTER TABLE ONLY public.unit_gaps
 
 ALTER TABLE ONLY public.units
     ADD CONSTRAINT units_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES public.resources(tenant_id, id);
+
+ALTER TABLE ONLY public.voucher_codes
+    ADD CONSTRAINT voucher_codes_tenant_id_redemption_id_fkey FOREIGN KEY (tenant_id, redemption_id) REFERENCES public.voucher_redemptions(tenant_id, id);
+
+ALTER TABLE ONLY public.voucher_codes
+    ADD CONSTRAINT voucher_codes_tenant_id_voucher_id_fkey FOREIGN KEY (tenant_id, voucher_id) REFERENCES public.vouchers(tenant_id, id);
+
+ALTER TABLE ONLY public.voucher_redemptions
+    ADD CONSTRAINT voucher_redemptions_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES public.coin_customers(tenant_id, customer_id);
+
+ALTER TABLE ONLY public.voucher_redemptions
+    ADD CONSTRAINT voucher_redemptions_tenant_id_voucher_id_fkey FOREIGN KEY (tenant_id, voucher_id) REFERENCES public.vouchers(tenant_id, id);
 
 ALTER TABLE ONLY public.waitings
     ADD CONSTRAINT waitings_tenant_id_claim_id_fkey FOREIGN KEY (tenant_id, claim_id) REFERENCES public.claims(tenant_id, id);
@@ -1892,6 +3005,24 @@ GRANT UPDATE(order_id) ON TABLE public.claims TO vezne_service;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.clocks TO vezne_service;
 
+GRANT SELECT,INSERT ON TABLE public.coin_budgets TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.coin_customers TO vezne_service;
+
+GRANT UPDATE(owed_minor) ON TABLE public.coin_customers TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.coin_days TO vezne_service;
+
+GRANT UPDATE(next_on) ON TABLE public.coin_days TO vezne_service;
+
+GRANT UPDATE(begins_at) ON TABLE public.coin_days TO vezne_service;
+
+GRANT UPDATE(due_at) ON TABLE public.coin_days TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.coin_moves TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.coin_summaries TO vezne_service;
+
 GRANT SELECT,INSERT ON TABLE public.customers TO vezne_service;
 
 GRANT UPDATE(name) ON TABLE public.customers TO vezne_service;
@@ -1903,6 +3034,20 @@ GRANT UPDATE(phone) ON TABLE public.customers TO vezne_service;
 GRANT UPDATE(locale) ON TABLE public.customers TO vezne_service;
 
 GRANT UPDATE(metadata) ON TABLE public.customers TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.disputes TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.disputes TO vezne_service;
+
+GRANT UPDATE(reason) ON TABLE public.disputes TO vezne_service;
+
+GRANT UPDATE(respond_by) ON TABLE public.disputes TO vezne_service;
+
+GRANT UPDATE(ended_entry_id) ON TABLE public.disputes TO vezne_service;
+
+GRANT UPDATE(look_at) ON TABLE public.disputes TO vezne_service;
+
+GRANT UPDATE(ended_at) ON TABLE public.disputes TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.entries TO vezne_service;
 
@@ -1950,6 +3095,10 @@ GRANT UPDATE(outcome) ON TABLE public.inbound_webhooks TO vezne_service;
 
 GRANT UPDATE(note) ON TABLE public.inbound_webhooks TO vezne_service;
 
+GRANT UPDATE(subscription_ref) ON TABLE public.inbound_webhooks TO vezne_service;
+
+GRANT UPDATE(dispute_ref) ON TABLE public.inbound_webhooks TO vezne_service;
+
 GRANT SELECT,INSERT ON TABLE public.item_prices TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.items TO vezne_service;
@@ -1980,6 +3129,8 @@ GRANT UPDATE(metadata) ON TABLE public.items TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.lot_moves TO vezne_service;
 
+GRANT SELECT,INSERT ON TABLE public.lot_reminders TO vezne_service;
+
 GRANT SELECT,INSERT ON TABLE public.lots TO vezne_service;
 
 GRANT UPDATE(remaining_minor) ON TABLE public.lots TO vezne_service;
@@ -1999,6 +3150,114 @@ GRANT UPDATE(card_last4) ON TABLE public.magicpay_sessions TO vezne_service;
 GRANT UPDATE(refunded_minor) ON TABLE public.magicpay_sessions TO vezne_service;
 
 GRANT UPDATE(settles_at) ON TABLE public.magicpay_sessions TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.mails TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.mails TO vezne_service;
+
+GRANT UPDATE(tries) ON TABLE public.mails TO vezne_service;
+
+GRANT UPDATE(last_error) ON TABLE public.mails TO vezne_service;
+
+GRANT UPDATE(message_id) ON TABLE public.mails TO vezne_service;
+
+GRANT UPDATE(not_before) ON TABLE public.mails TO vezne_service;
+
+GRANT UPDATE(sent_at) ON TABLE public.mails TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.membership_departures TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.membership_periods TO vezne_service;
+
+GRANT UPDATE(cycle) ON TABLE public.membership_periods TO vezne_service;
+
+GRANT UPDATE(starts_at) ON TABLE public.membership_periods TO vezne_service;
+
+GRANT UPDATE(ends_at) ON TABLE public.membership_periods TO vezne_service;
+
+GRANT UPDATE(amount_minor) ON TABLE public.membership_periods TO vezne_service;
+
+GRANT UPDATE(value_minor) ON TABLE public.membership_periods TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.membership_periods TO vezne_service;
+
+GRANT UPDATE(is_trial) ON TABLE public.membership_periods TO vezne_service;
+
+GRANT UPDATE(attempts) ON TABLE public.membership_periods TO vezne_service;
+
+GRANT UPDATE(next_try_at) ON TABLE public.membership_periods TO vezne_service;
+
+GRANT UPDATE(last_failure_class) ON TABLE public.membership_periods TO vezne_service;
+
+GRANT UPDATE(last_failure_code) ON TABLE public.membership_periods TO vezne_service;
+
+GRANT UPDATE(order_id) ON TABLE public.membership_periods TO vezne_service;
+
+GRANT UPDATE(paid_at) ON TABLE public.membership_periods TO vezne_service;
+
+GRANT UPDATE(credits_granted) ON TABLE public.membership_periods TO vezne_service;
+
+GRANT UPDATE(grant_id) ON TABLE public.membership_periods TO vezne_service;
+
+GRANT UPDATE(refunded_minor) ON TABLE public.membership_periods TO vezne_service;
+
+GRANT UPDATE(credits_taken) ON TABLE public.membership_periods TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(plan_id) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(subscription_id) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(price_minor) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(anchor_at) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(cycle) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(numbers) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(period_number) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(period_id) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(period_start) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(period_end) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(paid_until) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(renews_at) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(next_plan_id) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(next_price_minor) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(cancel_at_period_end) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(cancel_reason) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(pause_at_period_end) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(paused_at) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(paused_until) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(rest_seconds) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(rest_minor) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(trial_ends_at) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(trial_notice_at) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(metadata) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(started_at) ON TABLE public.memberships TO vezne_service;
+
+GRANT UPDATE(ended_at) ON TABLE public.memberships TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.order_lines TO vezne_service;
 
@@ -2041,6 +3300,24 @@ GRANT UPDATE(last_error) ON TABLE public.orders TO vezne_service;
 GRANT UPDATE(paid_at) ON TABLE public.orders TO vezne_service;
 
 GRANT UPDATE(fulfilled_at) ON TABLE public.orders TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.pack_grants TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.packs TO vezne_service;
+
+GRANT UPDATE(units) ON TABLE public.packs TO vezne_service;
+
+GRANT UPDATE(per_units) ON TABLE public.packs TO vezne_service;
+
+GRANT UPDATE(tiers) ON TABLE public.packs TO vezne_service;
+
+GRANT UPDATE(min_units) ON TABLE public.packs TO vezne_service;
+
+GRANT UPDATE(max_units) ON TABLE public.packs TO vezne_service;
+
+GRANT UPDATE(bonus_units) ON TABLE public.packs TO vezne_service;
+
+GRANT UPDATE(life_days) ON TABLE public.packs TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.payee_accounts TO vezne_service;
 
@@ -2087,6 +3364,14 @@ GRANT UPDATE(polls) ON TABLE public.payment_attempts TO vezne_service;
 GRANT UPDATE(entry_id) ON TABLE public.payment_attempts TO vezne_service;
 
 GRANT UPDATE(ended_at) ON TABLE public.payment_attempts TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.payment_methods TO vezne_service;
+
+GRANT UPDATE(is_default) ON TABLE public.payment_methods TO vezne_service;
+
+GRANT UPDATE(active) ON TABLE public.payment_methods TO vezne_service;
+
+GRANT UPDATE(forgotten_at) ON TABLE public.payment_methods TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.payment_refunds TO vezne_service;
 
@@ -2162,7 +3447,89 @@ GRANT UPDATE(end_entry_id) ON TABLE public.payouts TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.placed_quotes TO vezne_service;
 
+GRANT SELECT,INSERT ON TABLE public.plan_prices TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.plans TO vezne_service;
+
+GRANT UPDATE(name) ON TABLE public.plans TO vezne_service;
+
+GRANT UPDATE(description) ON TABLE public.plans TO vezne_service;
+
+GRANT UPDATE(trial_days) ON TABLE public.plans TO vezne_service;
+
+GRANT UPDATE(trial_credits) ON TABLE public.plans TO vezne_service;
+
+GRANT UPDATE(credits_per_period) ON TABLE public.plans TO vezne_service;
+
+GRANT UPDATE(credit_rollover) ON TABLE public.plans TO vezne_service;
+
+GRANT UPDATE(rollover_cap) ON TABLE public.plans TO vezne_service;
+
+GRANT UPDATE(level) ON TABLE public.plans TO vezne_service;
+
+GRANT UPDATE(active) ON TABLE public.plans TO vezne_service;
+
+GRANT UPDATE(metadata) ON TABLE public.plans TO vezne_service;
+
 GRANT SELECT,INSERT ON TABLE public.postings TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.promo_codes TO vezne_service;
+
+GRANT UPDATE(max_uses) ON TABLE public.promo_codes TO vezne_service;
+
+GRANT UPDATE(uses) ON TABLE public.promo_codes TO vezne_service;
+
+GRANT UPDATE(active) ON TABLE public.promo_codes TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.promo_identity_uses TO vezne_service;
+
+GRANT UPDATE(uses) ON TABLE public.promo_identity_uses TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.promo_redemptions TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.promo_redemptions TO vezne_service;
+
+GRANT UPDATE(bonus_transaction_id) ON TABLE public.promo_redemptions TO vezne_service;
+
+GRANT UPDATE(bonus_taken) ON TABLE public.promo_redemptions TO vezne_service;
+
+GRANT UPDATE(bonus_missing) ON TABLE public.promo_redemptions TO vezne_service;
+
+GRANT UPDATE(bonus_moves) ON TABLE public.promo_redemptions TO vezne_service;
+
+GRANT UPDATE(redeemed_at) ON TABLE public.promo_redemptions TO vezne_service;
+
+GRANT UPDATE(released_at) ON TABLE public.promo_redemptions TO vezne_service;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.promotion_customers TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.promotions TO vezne_service;
+
+GRANT UPDATE(name) ON TABLE public.promotions TO vezne_service;
+
+GRANT UPDATE(starts_at) ON TABLE public.promotions TO vezne_service;
+
+GRANT UPDATE(ends_at) ON TABLE public.promotions TO vezne_service;
+
+GRANT UPDATE(max_uses) ON TABLE public.promotions TO vezne_service;
+
+GRANT UPDATE(max_uses_per_customer) ON TABLE public.promotions TO vezne_service;
+
+GRANT UPDATE(listed_only) ON TABLE public.promotions TO vezne_service;
+
+GRANT UPDATE(metadata) ON TABLE public.promotions TO vezne_service;
+
+GRANT UPDATE(active) ON TABLE public.promotions TO vezne_service;
+
+GRANT UPDATE(uses) ON TABLE public.promotions TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.provider_customers TO vezne_service;
+
+GRANT UPDATE(customer_ref) ON TABLE public.provider_customers TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.referrals TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.reminder_days TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.resources TO vezne_service;
 
@@ -2193,6 +3560,36 @@ GRANT UPDATE(hold_seconds) ON TABLE public.resources TO vezne_service;
 GRANT UPDATE(waiting_list) ON TABLE public.resources TO vezne_service;
 
 GRANT UPDATE(metadata) ON TABLE public.resources TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.reward_claw_backs TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.reward_rule_versions TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.reward_rules TO vezne_service;
+
+GRANT UPDATE(latest) ON TABLE public.reward_rules TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.reward_sums TO vezne_service;
+
+GRANT UPDATE(given_minor) ON TABLE public.reward_sums TO vezne_service;
+
+GRANT UPDATE(limit_minor) ON TABLE public.reward_sums TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.rewards TO vezne_service;
+
+GRANT UPDATE(amount_minor) ON TABLE public.rewards TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.rewards TO vezne_service;
+
+GRANT UPDATE(set_off_minor) ON TABLE public.rewards TO vezne_service;
+
+GRANT UPDATE(clawed_minor) ON TABLE public.rewards TO vezne_service;
+
+GRANT UPDATE(transaction_id) ON TABLE public.rewards TO vezne_service;
+
+GRANT UPDATE(due_at) ON TABLE public.rewards TO vezne_service;
+
+GRANT UPDATE(granted_at) ON TABLE public.rewards TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.seal_ranges TO vezne_service;
 
@@ -2248,6 +3645,68 @@ GRANT UPDATE(seen_at) ON TABLE public.staff_sessions TO vezne_service;
 
 GRANT UPDATE(ended_at) ON TABLE public.staff_sessions TO vezne_service;
 
+GRANT SELECT,INSERT ON TABLE public.streak_days TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.streaks TO vezne_service;
+
+GRANT UPDATE(length) ON TABLE public.streaks TO vezne_service;
+
+GRANT UPDATE(best) ON TABLE public.streaks TO vezne_service;
+
+GRANT UPDATE(last_on) ON TABLE public.streaks TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.subscription_invoices TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.subscription_invoices TO vezne_service;
+
+GRANT UPDATE(reason) ON TABLE public.subscription_invoices TO vezne_service;
+
+GRANT UPDATE(total_minor) ON TABLE public.subscription_invoices TO vezne_service;
+
+GRANT UPDATE(paid_minor) ON TABLE public.subscription_invoices TO vezne_service;
+
+GRANT UPDATE(period_start) ON TABLE public.subscription_invoices TO vezne_service;
+
+GRANT UPDATE(period_end) ON TABLE public.subscription_invoices TO vezne_service;
+
+GRANT UPDATE(payment_id) ON TABLE public.subscription_invoices TO vezne_service;
+
+GRANT UPDATE(failure_code) ON TABLE public.subscription_invoices TO vezne_service;
+
+GRANT UPDATE(attempts) ON TABLE public.subscription_invoices TO vezne_service;
+
+GRANT UPDATE(paid_at) ON TABLE public.subscription_invoices TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.subscriptions TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.subscriptions TO vezne_service;
+
+GRANT UPDATE(plan_reference) ON TABLE public.subscriptions TO vezne_service;
+
+GRANT UPDATE(subscription_ref) ON TABLE public.subscriptions TO vezne_service;
+
+GRANT UPDATE(page_ref) ON TABLE public.subscriptions TO vezne_service;
+
+GRANT UPDATE(redirect_url) ON TABLE public.subscriptions TO vezne_service;
+
+GRANT UPDATE(period_start) ON TABLE public.subscriptions TO vezne_service;
+
+GRANT UPDATE(period_end) ON TABLE public.subscriptions TO vezne_service;
+
+GRANT UPDATE(cancels_at_period_end) ON TABLE public.subscriptions TO vezne_service;
+
+GRANT UPDATE(trial_until) ON TABLE public.subscriptions TO vezne_service;
+
+GRANT UPDATE(looks) ON TABLE public.subscriptions TO vezne_service;
+
+GRANT UPDATE(settled_look) ON TABLE public.subscriptions TO vezne_service;
+
+GRANT UPDATE(polls) ON TABLE public.subscriptions TO vezne_service;
+
+GRANT UPDATE(look_at) ON TABLE public.subscriptions TO vezne_service;
+
+GRANT UPDATE(ended_at) ON TABLE public.subscriptions TO vezne_service;
+
 GRANT SELECT,INSERT ON TABLE public.tenants TO vezne_service;
 
 GRANT UPDATE(name) ON TABLE public.tenants TO vezne_service;
@@ -2292,6 +3751,46 @@ GRANT UPDATE(resolved_by) ON TABLE public.unmatched_money TO vezne_service;
 
 GRANT UPDATE(resolved_at) ON TABLE public.unmatched_money TO vezne_service;
 
+GRANT SELECT,INSERT ON TABLE public.voucher_codes TO vezne_service;
+
+GRANT UPDATE(redemption_id) ON TABLE public.voucher_codes TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.voucher_redemptions TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.voucher_redemptions TO vezne_service;
+
+GRANT UPDATE(restocked) ON TABLE public.voucher_redemptions TO vezne_service;
+
+GRANT UPDATE(refund_transaction_id) ON TABLE public.voucher_redemptions TO vezne_service;
+
+GRANT UPDATE(reason) ON TABLE public.voucher_redemptions TO vezne_service;
+
+GRANT UPDATE(cancelled_by) ON TABLE public.voucher_redemptions TO vezne_service;
+
+GRANT UPDATE(cancelled_at) ON TABLE public.voucher_redemptions TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.vouchers TO vezne_service;
+
+GRANT UPDATE(name) ON TABLE public.vouchers TO vezne_service;
+
+GRANT UPDATE(description) ON TABLE public.vouchers TO vezne_service;
+
+GRANT UPDATE(price_minor) ON TABLE public.vouchers TO vezne_service;
+
+GRANT UPDATE(stocked) ON TABLE public.vouchers TO vezne_service;
+
+GRANT UPDATE(redeemed) ON TABLE public.vouchers TO vezne_service;
+
+GRANT UPDATE(per_customer) ON TABLE public.vouchers TO vezne_service;
+
+GRANT UPDATE(starts_at) ON TABLE public.vouchers TO vezne_service;
+
+GRANT UPDATE(ends_at) ON TABLE public.vouchers TO vezne_service;
+
+GRANT UPDATE(active) ON TABLE public.vouchers TO vezne_service;
+
+GRANT UPDATE(metadata) ON TABLE public.vouchers TO vezne_service;
+
 GRANT SELECT,INSERT ON TABLE public.waitings TO vezne_service;
 
 GRANT UPDATE(status) ON TABLE public.waitings TO vezne_service;
@@ -2307,6 +3806,8 @@ GRANT UPDATE(transactions) ON TABLE public.wallet_days TO vezne_service;
 GRANT UPDATE(amount_minor) ON TABLE public.wallet_days TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.wallet_refunds TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.wallet_reversals TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.wallets TO vezne_service;
 

@@ -1,5 +1,6 @@
 """Who takes the money is the customer's choice where there are several; what wallets pay is shown; money too late is told."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from checkout_fixtures import Till
@@ -26,7 +27,7 @@ async def ordered(till: Till, event: bookings.Resource, wallet_minor: int = 0) -
         return await orders.place(tx, customer, [orders.BookingDetails(resource_id=event.id)], tenders=tenders)
 
 
-async def give(till: Till, code: str, kind: promos.PromotionKind, **terms: int) -> None:
+async def give(till: Till, code: str, kind: promos.PromotionKind, **terms: Any) -> None:  # noqa: ANN401 - a promotion's own terms
     async with till.db.transaction(till.principal) as tx:
         made = await promos.create_promotion(tx, promos.Terms(name=code, kind=kind, stackable=True, **terms))
         await promos.create_code(tx, made.id, code)

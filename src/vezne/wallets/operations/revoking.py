@@ -51,16 +51,18 @@ async def revoke(
     if taken == 0:
         await queries.insert_reversal(tx, queries.Reversal(transaction_id, cause, None, asked, 0))
         return Revoked(None, 0, asked)
-    details: dict[str, object] = {"refunds": public_id("txn", transaction_id)}
-    if reference is not None:
-        details["reference"] = {"type": reference.type, "id": reference.id}
-    entry = _entry(record, wallet, house, taken, description, details)
+    entry = _entry(record, wallet, house, taken, description, _details(transaction_id, reference))
     revoked = await _post(tx, wallet, entry, asked)
     book.take(entry.id, shares)
     await book.write(tx)
     await queries.insert_reversal(tx, queries.Reversal(transaction_id, cause, entry.id, asked, taken))
     await _publish(tx, wallet, revoked)
     return revoked
+
+
+def _details(transaction_id: UUID, reference: Reference | None) -> dict[str, object]:
+    refunds: dict[str, object] = {"refunds": public_id("txn", transaction_id)}
+    return refunds if reference is None else {**refunds, "reference": {"type": reference.type, "id": reference.id}}
 
 
 async def outstanding(tx: Tx, transaction_id: UUID) -> Outstanding:
