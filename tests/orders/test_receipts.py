@@ -10,10 +10,12 @@ import pytest
 from markupsafe import escape
 
 from orders_fixtures import BoxOffice, by_coins, by_wallet, seats
-from vezne import catalog, identity
+from promos_fixtures import Booth
+from vezne import catalog, identity, memberships, payments
 from vezne.kernel.ids import new_id, parse_id, public_id
 from vezne.kernel.jobs import JobCall
 from vezne.kernel.mail import Letter, outbox
+from vezne.kernel.money import Money
 from vezne.orders import jobs, receipts
 from vezne.orders.operations.receipts import receipt
 
@@ -222,3 +224,69 @@ async def test_what_people_typed_is_no_markup(office: BoxOffice, name: str) -> N
     for wrong in ("<script", "<mj-", "<d@e", "http://", "https://fonts"):
         assert wrong not in letter.html.replace("http://www.w3.org", "")
     assert placed["order"]["status"] == "fulfilled"
+
+
+async def test_cm4_a_discount_stands_on_the_receipt(office: BoxOffice) -> None:
+    booth = Booth(office.db, office.tenant)
+    await booth.give("SAVE20", percentage=2_000)
+    customer, event = await buyer(office), await office.event(2_500)
+    tenders = [by_wallet(await office.wallet(customer, 5_000))]
+    placed = await office.order(customer, [seats(event, 2)], promo_codes=["SAVE20"], tenders=tenders)
+    shown = await document(office, placed)
+    assert shown["lines"][0]["amount"] == "TRY\u00a050.00"
+    assert shown["sums"] == [("Subtotal", "TRY\u00a050.00"), ("Discount", "−TRY\u00a010.00")]
+    assert (shown["total"], shown["paid"][0]["amount"]) == ("TRY\u00a040.00", "TRY\u00a040.00")
+
+
+async def test_cm3_a_receipt_of_a_membership_names_its_period_and_its_credits(office: BoxOffice) -> None:
+    async with office.db.transaction(office.principal) as tx:
+        new = memberships.NewPlan(name="Gold", interval="month", prices={"TRY": 3_000}, credits_per_period=40)
+        plan = await memberships.create_plan(tx, new)
+    customer = await buyer(office)
+    line = {"kind": "membership", "plan_id": public_id("pln", plan.id)}
+    placed = await office.order(customer, [line], tenders=[by_wallet(await office.wallet(customer, 3_000))])
+    async with office.db.transaction(office.principal, read_only=True) as tx:
+        held = await memberships.current(tx, customer)
+        zone = (await identity.settings_of(tx)).zone
+    first, last = (
+        f"{at:%B} {at.day}, {at.year}" for at in (held.period_start.astimezone(zone), held.period_end.astimezone(zone))
+    )
+    (row,) = (await document(office, placed))["lines"]
+    assert (row["what"], row["notes"][0]) == ("Gold", f"{first} to {last}")
+    assert row["notes"][1].startswith("40 CREDIT, valid until ")
+    await done(office)
+    (letter,) = await letters(office)
+    assert "40 CREDIT" in letter.text
+
+
+async def test_a_stored_card_is_named_by_its_brand_and_last_digits(office: BoxOffice) -> None:
+    customer = await buyer(office)
+    async with office.db.transaction(office.principal) as tx:
+        first, _ = await payments.create(
+            tx, Money(100, "TRY"), "card", expires_after=timedelta(minutes=30), customer_id=customer, save_method=True
+        )
+    await office.sandbox.play(await office.start(first.id))
+    await office.finalise(first.id)
+    placed = await office.order(customer, [seats(await office.event(2_500))])
+    payment_id = parse_id("pay", placed["payment"]["id"])
+    async with office.db.transaction(office.principal) as tx:
+        (card,) = await payments.methods_of(tx, customer)
+        await payments.charge(tx, payment_id, card.id)
+    await office.work("payments.charge")
+    (row,) = (await document(office, placed))["paid"]
+    assert row["how"] == f"Card {card.brand.capitalize()} •••• {card.last4}"
+    assert row["reference"]
+
+
+async def test_cm4_credits_on_top_stand_on_the_receipt(office: BoxOffice) -> None:
+    await Booth(office.db, office.tenant).give("MORE", "bonus_credits", bonus_units=40)
+    async with office.db.transaction(office.principal) as tx:
+        made = await catalog.create_pack(tx, catalog.NewPack(name="Starter", units=50, item={"prices": {"TRY": 4_500}}))
+    customer = await buyer(office)
+    line = {"kind": "credit_pack", "item_id": public_id("itm", made.item.id)}
+    tenders = [by_wallet(await office.wallet(customer, 4_500))]
+    placed = await office.order(customer, [line], promo_codes=["MORE"], tenders=tenders)
+    bought_, bonus = (await document(office, placed))["lines"]
+    assert bought_["notes"] == ["50 CREDIT, without expiry"]
+    assert bonus["what"].startswith("Bonus: 40 CREDIT")
+    assert (bonus["quantity"], bonus["amount"]) == ("", "")
