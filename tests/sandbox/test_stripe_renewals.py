@@ -6,7 +6,7 @@ import pytest
 import stripe
 
 from sandbox.stripe_billing_lab import DAY, HOUR, START, at, club, period
-from sandbox.stripe_lab import Lab, looked_at
+from sandbox.stripe_lab import Lab, looked_at, until
 
 
 def test_a_clock_moved_across_several_renewals_bills_each_period_once(stripe_lab: Lab) -> None:
@@ -319,3 +319,35 @@ def test_events_of_bills_and_subscriptions_show_today_s_shapes(stripe_lab: Lab) 
     here.advance(at(2026, 2, 28, 14))
     for event in stripe_lab.v1.events.list({"limit": 30}).data:
         looked_at(event)
+
+
+def test_without_a_test_clock_periods_turn_in_real_time(stripe_lab: Lab) -> None:
+    customer = stripe_lab.customer()
+    method = stripe_lab.v1.payment_methods.attach("pm_card_visa", {"customer": customer.id})
+    price = {"currency": "usd", "unit_amount": 300, "recurring": {"interval": "day"}, "product_data": {"name": "Daily"}}
+    made = stripe_lab.v1.subscriptions.create(
+        {
+            "customer": customer.id,
+            "items": [{"price": stripe_lab.v1.prices.create(price).id}],
+            "default_payment_method": method.id,
+        }
+    )
+    stripe_lab.clock.move(days=1, hours=2)
+    until(lambda: len(stripe_lab.v1.invoices.list({"subscription": made.id, "status": "paid"}).data) == 2)
+    assert stripe_lab.v1.subscriptions.retrieve(made.id).status == "active"
+
+
+@pytest.mark.parametrize("trial", [None, 14])
+def test_a_subscriber_s_page_is_shown(stripe_lab: Lab, trial: int | None) -> None:
+    here = club(stripe_lab, card=None)
+    asked = {
+        "mode": "subscription",
+        "line_items": [{"price": here.price(), "quantity": 1}],
+        "subscription_data": {"trial_period_days": trial} if trial else {},
+        "customer": here.customer,
+        "success_url": f"{stripe_lab.told}/done",
+    }
+    session = stripe_lab.v1.checkout.sessions.create(asked)
+    page = stripe_lab.web.get(session.url)
+    assert page.status_code == 200
+    assert "Plan " in page.text

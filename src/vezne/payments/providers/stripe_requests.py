@@ -106,6 +106,7 @@ def price(plan: PlanTerms) -> dict[str, Any]:
         "recurring": {"interval": plan.interval, "interval_count": plan.interval_count},
         "product_data": {"name": _name(plan.name)},
         "lookup_key": plan.reference,
+        "transfer_lookup_key": True,  # one that was archived on the dashboard keeps its key
         "metadata": {"plan": plan.reference},
     }
 
