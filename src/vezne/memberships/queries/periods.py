@@ -146,12 +146,12 @@ async def claim_to_retry(tx: Tx, lease: timedelta, limit: int) -> list[Period]:
 
 
 async def update_next_try(tx: Tx, customer_id: UUID) -> int:
-    """Let the failed periods of a customer be tried now; how many they are."""
+    """Let the failed periods of a customer, whose memberships are held first, be tried now; how many they are."""
     rows = await tx.fetch(
         """UPDATE membership_periods AS period SET next_try_at = $3
-           FROM memberships
-           WHERE memberships.tenant_id = $1 AND memberships.customer_id = $2 AND memberships.status = 'past_due'
-             AND period.tenant_id = $1 AND period.membership_id = memberships.id AND period.next_try_at > $3
+           FROM (SELECT id FROM memberships
+                 WHERE tenant_id = $1 AND customer_id = $2 AND status = 'past_due' ORDER BY id FOR NO KEY UPDATE) AS held
+           WHERE period.tenant_id = $1 AND period.membership_id = held.id AND period.next_try_at > $3
            RETURNING period.id""",
         tx.tenant_id,
         customer_id,
