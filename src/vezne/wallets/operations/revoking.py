@@ -44,9 +44,8 @@ async def revoke(
     left = given.amount - sum(each.amount_minor for each in earlier.values())
     asked = left if amount_minor is None else amount_minor
     book = await LotBook.read(tx, [wallet])
-    own = await _own_lots(tx, transaction_id)
     wanted = min(asked, left)
-    shares = _shares(book, wallet, own, wanted, beyond_lot=beyond_lot)
+    shares = _shares(book, wallet, await _own_lots(tx, transaction_id), wanted, beyond_lot=beyond_lot)
     taken = _free(states[wallet.account], wanted) if wallet.kind.lots is None else sum(share.amount_minor for share in shares)
     if taken == 0:
         await queries.insert_reversal(tx, queries.Reversal(transaction_id, cause, None, asked, 0))
