@@ -12,12 +12,12 @@ from uuid import UUID
 from vezne import identity, memberships, payments
 from vezne.kernel.db import Tx
 from vezne.kernel.errors import Refusal
-from vezne.kernel.ids import new_id, parse_id, public_id
+from vezne.kernel.ids import UnknownId, new_id, parse_id, public_id
 from vezne.kernel.money import Money
 from vezne.orders import queries
 from vezne.orders.lines import Details, Priced
 from vezne.orders.models import Line, Order, OrderStatus
-from vezne.orders.operations import placing, renewing_many
+from vezne.orders.operations import placing, renewing_many, returning
 
 AT_ONCE = 500
 WAITS = timedelta(days=60)
@@ -173,9 +173,30 @@ def _period_of(lines: Sequence[Line]) -> UUID | None:
 
 
 async def on_invoice_paid(tx: Tx, event: payments.InvoicePaid) -> None:
-    """A provider that bills by itself was paid for a period: an order with that payment, paid and fulfilled at once."""
-    membership = await memberships.membership(tx, parse_id("mbs", event.purpose))
+    """A provider that bills by itself was paid for a period: an order with that payment, paid and fulfilled at once.
+
+    Money for what is no membership of ours waits for a person.
+    """
+    try:
+        membership = await memberships.membership(tx, parse_id("mbs", event.purpose))
+    except (UnknownId, memberships.MembershipUnknown):
+        await _keep_apart(tx, event)
+        return
     period = await memberships.period_of_invoice(
         tx, membership.id, event.period_start, event.period_end, event.amount_minor, event.reason
     )
     await renewing_many.adopt(tx, membership, period, event.payment_id, Money(event.amount_minor, event.currency))
+
+
+async def _keep_apart(tx: Tx, event: payments.InvoicePaid) -> None:
+    if event.payment_id is None:
+        return
+    final = next(attempt for attempt in await payments.attempts(tx, [event.payment_id]) if attempt.is_final)
+    came = payments.PaymentSucceeded(
+        payment_id=event.payment_id,
+        attempt_id=final.id,
+        purpose=event.purpose,
+        amount_minor=event.amount_minor,
+        currency=event.currency,
+    )
+    await returning.keep(tx, came, "no_order")
