@@ -83,7 +83,7 @@ async def mail_server() -> AsyncIterator[MailServer]:
 class listening:  # noqa: N801 - read as a verb where it is used
     """The server listens while the block runs; `options` are aiosmtpd's."""
 
-    def __init__(self, made: MailServer, *, ssl: SSLContext | None = None, **options: Any) -> None:
+    def __init__(self, made: MailServer, *, ssl: SSLContext | None = None, **options: Any) -> None:  # noqa: ANN401 - aiosmtpd's
         self.made, self.ssl, self.options = made, ssl, options
 
     async def __aenter__(self) -> MailServer:
