@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from desk_fixtures import DECLINED, GOOD
 from orders_fixtures import BoxOffice
+from subscribing_fixtures import PLAN, Billed
 from vezne import memberships, orders, payments, wallets
 from vezne.kernel import clock
 from vezne.kernel.db import Tx
@@ -277,3 +278,13 @@ async def test_nobody_pays_another_customers_period(gym: Gym) -> None:
     line: dict[str, Any] = {"kind": "membership", "period_id": public_id("mpd", period.id)}
     answer = await gym.office.ask(await gym.office.customer(), [line])
     assert (answer.status_code, answer.json()["code"]) == (404, "period_unknown")
+
+
+async def test_what_a_provider_collects_for_no_membership_waits_for_a_person(office: BoxOffice) -> None:
+    quiet = Billed.at(office)
+    billed = Billed(office, quiet.biller, quiet.gateways)
+    made, _ = await billed.subscribe(purpose="a plan of another house")
+    billed.biller.agree(made.reference)
+    await billed.look(made.id)
+    (money,) = (await office.get("/v1/unmatched-money"))["data"]
+    assert (money["reason"], money["amount_minor"], money["status"]) == ("no_order", PLAN.amount.minor, "waiting")
