@@ -19,7 +19,8 @@ def booth(office: BoxOffice) -> Booth:
 async def gold(office: BoxOffice, **more: Any) -> memberships.Plan:  # noqa: ANN401 - what else is said of a plan
     """A monthly plan at 50.00."""
     async with office.db.transaction(office.principal) as tx:
-        return await memberships.create_plan(tx, memberships.NewPlan(name="Gold", interval="month", prices={"TRY": 5_000}, **more))
+        new = memberships.NewPlan(name="Gold", interval="month", prices={"TRY": 5_000}, **more)
+        return await memberships.create_plan(tx, new)
 
 
 def subscribing(plan: memberships.Plan) -> dict[str, Any]:

@@ -21,8 +21,5 @@ async def insert_fulfilled(tx: Tx, orders: Sequence[Order], lines: Sequence[Line
     await tx.copy(
         "order_lines",
         ("tenant_id", "details", *_LINE),
-        [
-            (tx.tenant_id, msgspec.json.encode(line.details).decode(), *(getattr(line, name) for name in _LINE))
-            for line in lines
-        ],
+        [(tx.tenant_id, msgspec.json.encode(line.details).decode(), *(getattr(line, name) for name in _LINE)) for line in lines],
     )

@@ -1,7 +1,7 @@
 """What a provider is: plain values in, plain values out; no web objects, no HTML, no decisions about our books.
 
-A provider answers what is true on its side. Three grades of success are kept apart: `processing` (the money is on its way),
-`authorised` (it is promised) and `captured` (it is ours); only the last is ever credited.
+A provider answers what is true on its side. Three grades of success are kept apart: `processing` (on its way), `authorised`
+(promised) and `captured` (ours); only the last is ever credited.
 """
 
 from collections.abc import Mapping
@@ -20,6 +20,8 @@ class ProviderUnavailable(Unavailable):
 
 class ProviderRefused(Conflict):
     """The payment provider {provider} refused: {failure_code}."""
+
+    documented_code = "PAY002"
 
 
 class SignatureInvalid(Unauthenticated):
@@ -355,7 +357,7 @@ class Charging(Protocol):
 
 @runtime_checkable
 class Subscribing(Protocol):
-    """A provider that bills by itself, period after period. Every method may raise ProviderUnavailable and ProviderRefused."""
+    """A provider that bills by itself, period after period; its refusals are those of any provider."""
 
     async def subscribe(self, request: SubscribeRequest) -> Started:
         """A page on which the customer subscribes; `provider_ref` names page or subscription, as `find_subscription` takes it."""
