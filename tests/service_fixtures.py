@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx2
 
 from tenancy_fixtures import TestTenant
+from vezne.kernel.ids import new_id, public_id
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,24 @@ class Caller:
         made = await self.make("/v1/memberships", {"customer_id": customer, "plan_id": plan["id"]})
         return {"pln": plan["id"], "mbs": made["membership"]["id"]}
 
+    async def rewarded(self) -> dict[str, str]:
+        """A rule for coins, a reward, a voucher and one that was redeemed, and the student who has them."""
+        student = public_id("student", new_id())
+        tiers = [{"name": "any", "amount_minor": 100}]
+        rule = await self.make(
+            "/v1/reward-rules", {"trigger": "referral", "name": "Friends", "tiers": tiers, "default_tier": "any"}
+        )
+        reward = await self.make("/v1/rewards/course-completions", {"student_id": student, "reference_id": uuid4().hex})
+        voucher = await self.make("/v1/vouchers", {"name": "Music", "price_minor": 1, "quantity": 5})
+        had = await self.make("/v1/coins/redemptions", {"student_id": student, "voucher_id": voucher["id"]})
+        return {
+            "student": student,
+            "rul": rule["id"],
+            "rwd": reward["id"],
+            "vch": voucher["id"],
+            "rdm": had["redemption"]["id"],
+        }
+
     async def promoted(self) -> dict[str, str]:
         """A promotion and a code of it."""
         promotion = await self.make("/v1/promotions", {"name": "Spring", "kind": "percentage", "percentage": 1000})
@@ -168,6 +187,7 @@ class Caller:
             "fee": rule["id"],
             "pye": payee["id"],
             **await self.promoted(),
+            **await self.rewarded(),
             **await self.subscribed(customer),
         }
         return Belongings(ids, placed["payment"]["client_secret"])

@@ -36,6 +36,15 @@ PATH_PREFIXES = {
     "plan_id": "pln",
     "membership_id": "mbs",
     "code_id": "pcd",
+    "rule_id": "rul",
+    "reward_id": "rwd",
+    "voucher_id": "vch",
+    "redemption_id": "rdm",
+    "method_id": "mtd",
+    "subscription_id": "sub",
+    "dispute_id": "dsp",
+    "mail_id": "eml",
+    "student_id": "student",  # no id of ours, but the tenant's own name of a customer
 }
 """What a path parameter names. A parameter that is not here makes the tests fail: say what it names, and make one."""
 
@@ -43,13 +52,21 @@ GIVEN = {"PATCH /v1/customers/{customer_id}": {"name": "Ada"}, "PATCH /v1/tenant
          "PATCH /v1/items/{item_id}": {"name": "Concert"}, "PATCH /v1/payees/{payee_id}": {"name": "Depo"},
          "PATCH /v1/resources/{resource_id}": {"name": "Concert"}, "PATCH /v1/units/{unit_id}": {"name": "A1"},
          "PATCH /v1/promotions/{promotion_id}": {"name": "Autumn"}, "PATCH /v1/promo-codes/{code_id}": {"active": True},
-         "PATCH /v1/plans/{plan_id}": {"name": "Plus"},
+         "PATCH /v1/plans/{plan_id}": {"name": "Plus"}, "PATCH /v1/vouchers/{voucher_id}": {"name": "Music"},
+         "POST /v1/vouchers/{voucher_id}/stock": {"quantity": 1},
+         "POST /v1/unmatched-money/{unmatched_id}/resolutions": {"action": "refund"},
          "PATCH /v1/credit-packs/{item_id}": {"name": "Fifty"},
          "PATCH /v1/staff/{staff_id}": {"name": "Ada"}}  # fmt: skip
 """What is not required of a body field by field and yet must be given."""
 
-NAMES = {"student_id"}
+NAMES = {"student_id", "referred_student_id", "reference_id"}
 """Fields that look like ids and hold what the caller calls a thing."""
+
+SIGNED = {"POST /coins/adjust", "POST /v1/coins/adjustments"}
+"""Where an amount below zero takes."""
+
+OR_NOTHING = {"POST /v1/coin-budgets"}
+"""Where zero is an amount."""
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -99,9 +116,14 @@ class Endpoint:
         return re.sub(r"{(\w+)}", lambda name: ids[PATH_PREFIXES[name[1]]], self.path)
 
     def body(self, ids: dict[str, str]) -> Any:  # noqa: ANN401 - JSON
-        """A body with what is required and nothing else; None when none is taken."""
+        """A body with what is required, and whom it is about; None when none is taken."""
         schema = self.body_schema
-        return GIVEN.get(str(self)) or (None if schema is None else self._example(schema, "", ids))
+        if schema is None or str(self) in GIVEN:
+            return GIVEN.get(str(self))
+        body = self._example(schema, "", ids)
+        if "customer_id" in schema.get("properties", {}) and "cus" in ids:
+            body["customer_id"] = ids["cus"]  # whom a key must name; a customer's token need not
+        return body
 
     def _example(self, schema: dict[str, Any], name: str, ids: dict[str, str]) -> Any:  # noqa: ANN401 - JSON
         schema = self.resolved(schema)

@@ -7,7 +7,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from api.endpoints import Endpoint, endpoints
+from api.endpoints import OR_NOTHING, SIGNED, Endpoint, endpoints
 from service_fixtures import Belongings, Caller
 
 BAD = {
@@ -44,6 +44,8 @@ BAD = {
 }
 MAY_BE_LEFT_OUT = {"null"}
 """Where an amount is optional, null means none was given."""
+TAKEN = dict.fromkeys(SIGNED, ("negative",)) | dict.fromkeys(OR_NOTHING, ("zero", "minus zero"))
+"""What is no bad amount at some endpoints."""
 BAD_CURRENCIES = (
     '"TRYX1!"',
     '"try"',
@@ -98,8 +100,6 @@ async def send(
 def body_with(endpoint: Endpoint, own: Belongings, **raw: str | None) -> str:
     """The endpoint's body with these fields written as they stand here, or left out."""
     fields = {name: json.dumps(value) for name, value in endpoint.body(own.ids).items()}
-    if endpoint.path == "/v1/top-ups":
-        fields["customer_id"] = json.dumps(own["cus"])
     fields |= {name: value for name, value in raw.items() if value is not None}
     for name in [name for name, value in raw.items() if value is None]:
         fields.pop(name, None)
@@ -114,7 +114,7 @@ async def test_bad_amounts_are_refused_by_name_and_leave_nothing(
     for endpoint in paying:
         required = "amount_minor" in (endpoint.body_schema or {}).get("required", [])
         for name, written in BAD.items():
-            if name in MAY_BE_LEFT_OUT and not required:
+            if (name in MAY_BE_LEFT_OUT and not required) or name in TAKEN.get(str(endpoint), ()):
                 continue
             answer = await send(caller.http, endpoint, own, body_with(endpoint, own, amount_minor=written), caller.tenant.headers)
             assert answer.status_code in {400, 422}, f"{endpoint} {name}: {answer.status_code} {answer.text}"

@@ -58,8 +58,7 @@ class Capabilities:
     cancel: bool
     recognises_refunds: bool = True
     """Whether it answers a refund that is asked for again as what it was the first time; if not, one at a time may ask."""
-    offline: bool = False
-    """Nobody can be asked: the money is seen by staff, who confirm it (cash, bank transfer)."""
+    offline: bool = False  # nobody can be asked: the money is seen by staff, who confirm it (cash, bank transfer)
     stored_methods: bool = False
     """It keeps a card that was paid with and charges it again while the customer is away: it is `Charging`."""
     subscriptions: bool = False
