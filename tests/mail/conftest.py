@@ -1,3 +1,5 @@
 """Fixtures of the tests of mail."""
 
-pytest_plugins = ["mail_fixtures"]
+from mail_fixtures import mail_server, post_office
+
+__all__ = ["mail_server", "post_office"]
