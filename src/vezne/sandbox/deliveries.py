@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx2
 
+from vezne.kernel.tls import tls_context
 from vezne.sandbox import faults, parcels, payu, stripe
 from vezne.sandbox.parcels import Parcel
 from vezne.sandbox.settings import SandboxSettings
@@ -103,7 +104,9 @@ class Courier:
         """Deliver what is due, sleep until something else is, for ever. Cancelled, it stops; what was under way stays pending."""
         timeout = self._settings.webhook_timeout.total_seconds()
         try:
-            async with httpx2.AsyncClient(timeout=timeout, follow_redirects=False, trust_env=False) as client:
+            async with httpx2.AsyncClient(
+                timeout=timeout, follow_redirects=False, trust_env=False, verify=tls_context()
+            ) as client:
                 while True:
                     await self._round(client)
         finally:

@@ -6,6 +6,7 @@ import httpx2
 import msgspec
 
 from vezne.kernel.settings import Settings
+from vezne.kernel.tls import tls_context
 from vezne.widget.models import CaptchaMissing, CaptchaUnavailable, CaptchaWrong
 
 _SECONDS = 5
@@ -42,7 +43,7 @@ class HCaptcha:
             raise CaptchaUnavailable(retry_after=60)
         form = {"secret": self.secret, "response": response, **({"sitekey": self.site_key} if self.site_key else {})}
         try:
-            async with httpx2.AsyncClient(timeout=_SECONDS, trust_env=False) as client:
+            async with httpx2.AsyncClient(timeout=_SECONDS, trust_env=False, verify=tls_context()) as client:
                 answer = await client.post(f"{self.url}/siteverify", data=form)
             verdict = msgspec.json.decode(answer.content, type=_Verdict) if answer.status_code == _OK else None
         except (httpx2.HTTPError, msgspec.DecodeError):

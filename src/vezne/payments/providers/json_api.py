@@ -10,6 +10,7 @@ import stamina
 
 from vezne.kernel.errors import Refusal
 from vezne.kernel.money import Money
+from vezne.kernel.tls import tls_context
 from vezne.payments.providers.base import ProviderRefused, ProviderUnavailable
 
 Sign = Callable[[str, str, bytes], Mapping[str, str]]
@@ -29,7 +30,9 @@ class JsonApi:
     ) -> None:
         self._name = name
         self._sign = sign
-        self._client = httpx2.AsyncClient(base_url=base_url, headers=headers, timeout=timeout.total_seconds(), trust_env=False)
+        self._client = httpx2.AsyncClient(
+            base_url=base_url, headers=headers, timeout=timeout.total_seconds(), trust_env=False, verify=tls_context()
+        )
 
     async def ask(
         self,

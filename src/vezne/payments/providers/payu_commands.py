@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import stamina
 
+from vezne.kernel.tls import tls_context
 from vezne.payments.providers.base import ProviderUnavailable
 from vezne.payments.providers.payu_answers import NAME
 from vezne.payments.providers.payu_texts import command_hash
@@ -24,7 +25,9 @@ class Commands:
     def __init__(self, base_url: str, key: str, salt: str, timeout: timedelta) -> None:
         self._key = key
         self._salt = salt
-        self._client = httpx2.AsyncClient(base_url=base_url, timeout=timeout.total_seconds(), trust_env=False)
+        self._client = httpx2.AsyncClient(
+            base_url=base_url, timeout=timeout.total_seconds(), trust_env=False, verify=tls_context()
+        )
 
     async def verify_payment(self, txnid: str) -> Mapping[str, Any] | None:
         """What PayU knows of a payment by our name for it; None when no browser has brought it there.

@@ -12,6 +12,7 @@ import httpx2
 import stamina
 import stripe
 
+from vezne.kernel.tls import tls_context
 from vezne.payments.providers.base import ProviderRefused, ProviderUnavailable
 from vezne.payments.providers.stripe_amounts import NAME
 
@@ -31,7 +32,7 @@ class Wire(stripe.HTTPClient):
 
     def __init__(self, timeout: timedelta) -> None:
         super().__init__()
-        self._client = httpx2.AsyncClient(timeout=timeout.total_seconds(), trust_env=False)
+        self._client = httpx2.AsyncClient(timeout=timeout.total_seconds(), trust_env=False, verify=tls_context())
 
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: str | None = None
