@@ -1,6 +1,6 @@
 """A period of a membership: the first of a new one, the difference of a change of plan, or one that waits for its money."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -8,16 +8,17 @@ from uuid import UUID
 
 from pydantic import Field
 
-from vezne import ledger, memberships
+from vezne import memberships
 from vezne.kernel.db import Tx
 from vezne.kernel.errors import Conflict, Invalid
-from vezne.kernel.ids import PublicId, new_id, parse_id, public_id
+from vezne.kernel.ids import PublicId, parse_id, public_id
 from vezne.kernel.money import Money
 from vezne.orders.lines.base import Details, Priced, lowered
+from vezne.orders.lines.earning import earn
 from vezne.orders.models import Line, Seats, Snapshot
 
 KIND = "membership"
-EARNED = "revenue"
+PAID = "membership.paid"
 ACCEPTS = ("money", "gift_card")
 PlanId = Annotated[UUID, PublicId("pln")]
 MembershipId = Annotated[UUID, PublicId("mbs")]
@@ -135,24 +136,14 @@ class Membership:
             await memberships.period_given_again(tx, period.id, amount.minor, cause=cause)
         else:
             await memberships.period_paid(tx, period.id, line.order_id)
-        await _post(tx, [(line, amount)], "membership.paid", [cause])
+        await earn(tx, PAID, [(line, amount, cause)])
 
     async def undo(self, tx: Tx, line: Line, amount: Money, cause: str, seats: Seats) -> None:
         """The money is to go back, and the credits of that part that were not spent. What is free is ended when it goes back."""
-        await _post(tx, [(line, -amount)], "membership.refunded", [cause])
+        await earn(tx, "membership.refunded", [(line, -amount, cause)])
         period = await memberships.period(tx, _period_id(line))
         if period.status == "paid" and (amount.minor or seats.all_left):
             await memberships.period_refunded(tx, period.id, amount.minor, cause=cause)
-
-
-async def post_earned(tx: Tx, lines: Sequence[Line]) -> None:
-    """Earn what many lines were paid with, in one posting for all; each once."""
-    await _post(
-        tx,
-        [(line, Money(line.amount_minor, line.currency)) for line in lines],
-        "membership.paid",
-        [public_id("oli", line.id) for line in lines],
-    )
 
 
 async def _price_of_period(tx: Tx, customer_id: UUID, period_id: UUID) -> Priced:
@@ -198,26 +189,3 @@ def _refuse_other_biller(membership: memberships.Membership) -> None:
 
 def _period_id(line: Line) -> UUID:
     return parse_id("mpd", line.details["period_id"])
-
-
-async def _post(tx: Tx, earned: Sequence[tuple[Line, Money]], kind: str, causes: Sequence[str]) -> None:
-    """Move money from `unapplied` to `revenue` (negative: back), once for each cause."""
-    entries = []
-    for (line, amount), cause in zip(earned, causes, strict=True):
-        if not amount.minor:
-            continue
-        unapplied = await ledger.house_account(tx, "unapplied", amount.currency)
-        revenue = await ledger.house_account(tx, EARNED, amount.currency)
-        entries.append(
-            ledger.Entry(
-                new_id(),
-                kind,
-                (ledger.Posting(unapplied, -amount.minor), ledger.Posting(revenue, amount.minor)),
-                reference=f"{kind}:{cause}",
-                description=line.description,
-                details={"order_id": public_id("ord", line.order_id)},
-            )
-        )
-    for posted in await ledger.post(tx, entries):
-        if isinstance(posted, ledger.Refused):
-            raise posted.error

@@ -16,6 +16,7 @@ from vezne.kernel.ids import UnknownId, new_id, parse_id, public_id
 from vezne.kernel.money import Money
 from vezne.orders import queries
 from vezne.orders.lines import Details, Priced
+from vezne.orders.lines.membership import KIND
 from vezne.orders.models import Line, Order, OrderStatus
 from vezne.orders.operations import placing, renewing_many, returning
 
@@ -23,7 +24,6 @@ AT_ONCE = 500
 WAITS = timedelta(days=60)
 """How long a period's order may be paid: longer than dunning takes by any of its ways."""
 NO_METHOD = "no_method"
-KIND = "membership"
 
 
 async def renew(tx: Tx, limit: int = AT_ONCE) -> int:

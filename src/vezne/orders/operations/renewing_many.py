@@ -12,12 +12,11 @@ from vezne.kernel.money import Money
 from vezne.ledger import Refused
 from vezne.orders import queries, queries_renewals, queries_tenders
 from vezne.orders.events import OrderFulfilled, OrderPaid, OrderPlaced
+from vezne.orders.lines import membership as membership_line
 from vezne.orders.lines.earning import earn
 from vezne.orders.models import Line, Order, OrderStatus, Tender
 from vezne.orders.operations import fulfilling
 
-KIND = "membership"
-EARNED = "membership.paid"
 Memberships = Mapping[UUID, memberships.Membership]
 
 
@@ -120,7 +119,7 @@ def _line(order: Order, period: memberships.Period, description: str) -> Line:
         id=new_id(),
         order_id=order.id,
         number=1,
-        kind=KIND,
+        kind=membership_line.KIND,
         details=details_of(period),
         description=description,
         amount_minor=order.total_minor,
@@ -152,7 +151,7 @@ async def _sell(tx: Tx, sales: Sequence[_Sale]) -> set[UUID]:
     await queries_tenders.insert_tenders(tx, [_tender(sale, taken.id) for sale, taken in paid])
     await earn(
         tx,
-        EARNED,
+        membership_line.PAID,
         [(sale.line, Money(sale.line.amount_minor, sale.line.currency), public_id("oli", sale.line.id)) for sale, _ in paid],
     )
     refused = await memberships.periods_paid(tx, {sale.period.id: sale.order.id for sale, _ in paid})
