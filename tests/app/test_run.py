@@ -37,10 +37,8 @@ def test_the_demo_tells_the_whole_story(deployment: Running) -> None:
     assert steps[-1]["findings"] == []
 
 
-@pytest.mark.parametrize("story", ["tickets", "storage"])
-def test_the_stories_of_tickets_and_storage_play_twice_and_leave_the_settings_as_they_were(
-    deployment: Running, story: str
-) -> None:
+@pytest.mark.parametrize("story", ["tickets", "storage", "coins", "credits"])
+def test_the_other_stories_play_twice_and_leave_the_settings_as_they_were(deployment: Running, story: str) -> None:
     tenant = f"{deployment.url}/v1/tenant"
     before = httpx2.get(tenant, headers=deployment.headers).json()["settings"]
     for _ in range(2):

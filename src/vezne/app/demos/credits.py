@@ -27,16 +27,19 @@ async def tell(api: Api) -> AsyncIterator[Step]:
     try:
         async for step in _tell(api, _merchant()):
             yield step
+    except stripe.StripeError as error:
+        raise StoryFailed(f"Stripe did not do what the story says: {error}") from error
     finally:
         await api.patch("/v1/tenant", {"settings": {"other_providers": before}})
 
 
 def _merchant() -> stripe.StripeClient:
     """The deployment's own account at the sandbox's Stripe, through the official library."""
-    settings = this_deployment().settings
-    if settings.stripe_secret_key is None:
-        raise StoryFailed("This deployment has no key at Stripe.")
-    base = settings.stripe_base_url or f"http://127.0.0.1:{settings.sandbox_port}"
+    deployment = this_deployment()
+    settings, connection = deployment.settings, deployment.connection()
+    base = settings.stripe_base_url or (connection.sandbox_url if connection else None)
+    if settings.stripe_secret_key is None or base is None:
+        raise StoryFailed("This story is told where the service runs: it looks at Stripe with the deployment's own key.")
     return stripe.StripeClient(settings.stripe_secret_key.get_secret_value(), base_addresses={"api": base})
 
 
