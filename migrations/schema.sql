@@ -200,6 +200,24 @@ CREATE TABLE public.alembic_version (
     version_num character varying(32) NOT NULL
 );
 
+CREATE TABLE public.alerts (
+    tenant_id bigint NOT NULL,
+    id uuid NOT NULL,
+    customer_id uuid NOT NULL,
+    rule text NOT NULL,
+    subject text NOT NULL,
+    facts jsonb NOT NULL,
+    status text DEFAULT 'open'::text NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by text,
+    note text DEFAULT ''::text NOT NULL,
+    CONSTRAINT alerts_check CHECK (((status = 'open'::text) = (decided_at IS NULL))),
+    CONSTRAINT alerts_check1 CHECK (((decided_at IS NULL) = (decided_by IS NULL))),
+    CONSTRAINT alerts_rule_check CHECK ((rule ~ '^[a-z][a-z_]{1,39}$'::text)),
+    CONSTRAINT alerts_status_check CHECK ((status = ANY (ARRAY['open'::text, 'dismissed'::text, 'confirmed'::text])))
+);
+
 CREATE TABLE public.api_keys (
     tenant_id bigint NOT NULL,
     id uuid NOT NULL,
@@ -1993,6 +2011,9 @@ ALTER TABLE ONLY public.accounts
 ALTER TABLE ONLY public.alembic_version
     ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
 
+ALTER TABLE ONLY public.alerts
+    ADD CONSTRAINT alerts_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (tenant_id, id);
 
@@ -2454,6 +2475,10 @@ CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON jobs.pgqueuer USING btree (ded
 
 CREATE INDEX pgqueuer_updated_id_id1_idx ON jobs.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::jobs.pgqueuer_status);
 
+CREATE INDEX alerts_by_customer ON public.alerts USING btree (tenant_id, customer_id, id);
+
+CREATE UNIQUE INDEX alerts_one_open ON public.alerts USING btree (tenant_id, customer_id, rule) WHERE (status = 'open'::text);
+
 CREATE INDEX attendance_by_resource ON public.attendance_records USING btree (tenant_id, resource_id, ticket_id);
 
 CREATE INDEX claims_by_customer ON public.claims USING btree (tenant_id, customer_id, id);
@@ -2655,6 +2680,9 @@ CREATE INDEX widget_reservations_payee ON public.widget_reservations USING btree
 CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON jobs.pgqueuer FOR EACH STATEMENT EXECUTE FUNCTION jobs.fn_pgqueuer_changed();
 
 CREATE TRIGGER postings_balance AFTER INSERT ON public.postings REFERENCING NEW TABLE AS posted FOR EACH STATEMENT EXECUTE FUNCTION public.postings_balance();
+
+ALTER TABLE ONLY public.alerts
+    ADD CONSTRAINT alerts_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES public.customers(tenant_id, id);
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(tenant_id);
@@ -2956,6 +2984,16 @@ GRANT UPDATE(last_posted_at) ON TABLE public.accounts TO vezne_service;
 GRANT UPDATE(accepts_debits) ON TABLE public.accounts TO vezne_service;
 
 GRANT UPDATE(accepts_credits) ON TABLE public.accounts TO vezne_service;
+
+GRANT SELECT,INSERT ON TABLE public.alerts TO vezne_service;
+
+GRANT UPDATE(status) ON TABLE public.alerts TO vezne_service;
+
+GRANT UPDATE(decided_at) ON TABLE public.alerts TO vezne_service;
+
+GRANT UPDATE(decided_by) ON TABLE public.alerts TO vezne_service;
+
+GRANT UPDATE(note) ON TABLE public.alerts TO vezne_service;
 
 GRANT SELECT,INSERT ON TABLE public.api_keys TO vezne_service;
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from service_fixtures import Belongings, Caller
 from tenancy_fixtures import TestTenant
-from vezne import orders, payments
+from vezne import identity, orders, payments
 from vezne.kernel import mail
 from vezne.kernel.db import Database, Tx
 from vezne.kernel.ids import new_id, parse_id, public_id
@@ -53,7 +53,7 @@ async def foreign(stranger: Caller, db: Database) -> Belongings:
 
 
 async def _with_what_others_make(db: Database, caller: Caller) -> Belongings:
-    """What no call of the API makes: a stored card and a dispute come from providers, mail from what happens."""
+    """What no call of the API makes: a stored card and a dispute come from providers, mail and alerts from what happens."""
     found = await caller.belongings()
     async with db.transaction(caller.tenant.principal) as tx:
         customer = parse_id("cus", found["cus"])
@@ -86,11 +86,14 @@ async def _with_what_others_make(db: Database, caller: Caller) -> Belongings:
         )
         assert await queries_subscriptions.insert_subscription(tx, billed)
         disputed = await _dispute(tx, found)
+        alerted = await identity.raise_alert(tx, customer, "many_refunds", subject=found["pay"], facts={"count": 5})
+        assert alerted is not None
     made = {
         "mtd": public_id("mtd", stored.id),
         "eml": public_id("eml", posted),
         "sub": public_id("sub", billed.id),
         "dsp": public_id("dsp", disputed),
+        "alr": public_id("alr", alerted),
     }
     return replace(found, ids=found.ids | made)
 

@@ -44,6 +44,7 @@ PATH_PREFIXES = {
     "subscription_id": "sub",
     "dispute_id": "dsp",
     "mail_id": "eml",
+    "alert_id": "alr",
     "student_id": "student",  # no id of ours, but the tenant's own name of a customer
 }
 """What a path parameter names. A parameter that is not here makes the tests fail: say what it names, and make one."""

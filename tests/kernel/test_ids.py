@@ -1,5 +1,6 @@
 """Ids: short to read, impossible to confuse, and a bad one looks like an unknown one."""
 
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from vezne.kernel.ids import PREFIXES, PublicId, UnknownId, new_id, parse_id, public_id, shown
+from vezne.kernel.ids import PREFIXES, PublicId, UnknownId, id_before, new_id, parse_id, public_id, shown
 
 pytestmark = pytest.mark.unit
 
@@ -79,6 +80,12 @@ def test_later_ids_sort_after_earlier_ones() -> None:
     assert {value.version for value in made} == {7}
     texts = [public_id("wal", value) for value in made]
     assert texts == sorted(texts)
+
+
+def test_what_was_made_within_an_age_sorts_after_it() -> None:
+    made = new_id()
+    assert id_before(timedelta(seconds=1)) < made < id_before(timedelta(seconds=-1))
+    assert id_before(timedelta(days=2)) < id_before(timedelta(days=1))
 
 
 def test_prefixes_are_three_letters_and_never_shared() -> None:

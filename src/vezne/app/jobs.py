@@ -45,6 +45,7 @@ async def open_jobs(settings: Settings, db: Database) -> AsyncIterator[Mapping[s
             "wallets.expire_holds": wallets_jobs.expire_holds,
             "wallets.expire_lots": wallets_jobs.expire_lots,
             "wallets.remind_expiring": wallets_jobs.remind_expiring,
+            "wallets.watch_spending": wallets_jobs.watch_spending,
         }
     finally:
         await gateways.aclose()

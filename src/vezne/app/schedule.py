@@ -65,6 +65,12 @@ SCHEDULE = (
                                days => coalesce((tenants.settings ->> 'expiry_reminder_days')::integer, 7)))""",
     ),
     Scheduled(
+        job="wallets.watch_spending",  # entries' ids are in order of real time; `operations.spending` looks back as far
+        cron="* * * * *",
+        due="""EXISTS (SELECT FROM entries WHERE entries.tenant_id = tenants.tenant_id AND entries.id >= rpad(lpad(to_hex(
+                       (extract(epoch FROM $1::timestamptz - interval '10 min') * 1000)::bigint), 12, '0'), 32, '0')::uuid)""",
+    ),
+    Scheduled(
         job="payments.expire_due",
         cron="* * * * * */5",
         due="""EXISTS (SELECT FROM payments WHERE payments.tenant_id = tenants.tenant_id

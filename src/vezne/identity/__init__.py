@@ -1,5 +1,6 @@
 """Identity: tenants and their settings, API keys, customers, staff and their sign-in, and the log of who did what."""
 
+from vezne.identity.alerts import RULES, Alert, AlertRule, AlertUnknown, RuleName
 from vezne.identity.models import (
     ApiKey,
     Customer,
@@ -38,6 +39,14 @@ from vezne.identity.models_staff import (
     Staff,
     StaffNotFound,
     StaffSession,
+)
+from vezne.identity.operations.alerting import (
+    alerts,
+    counted_since,
+    decide_alert,
+    decided_since,
+    raise_alert,
+    thresholds,
 )
 from vezne.identity.operations.auditing import audit
 from vezne.identity.operations.authenticating import Authenticator
@@ -99,7 +108,11 @@ __all__ = [
     "LONGEST_PASSWORD",
     "PERMISSIONS",
     "ROLES",
+    "RULES",
     "SHORTEST_PASSWORD",
+    "Alert",
+    "AlertRule",
+    "AlertUnknown",
     "ApiKey",
     "Authenticator",
     "BicInvalid",
@@ -128,6 +141,7 @@ __all__ = [
     "Proposal",
     "Reader",
     "RealMoneyInTest",
+    "RuleName",
     "SessionOver",
     "SignInRefused",
     "SignInTooOften",
@@ -143,12 +157,14 @@ __all__ = [
     "TooManyRequests",
     "accept_invitation",
     "acting_for",
+    "alerts",
     "audit",
     "change_password",
     "change_payee",
     "change_staff",
     "change_tenant",
     "confirm",
+    "counted_since",
     "create_customer",
     "create_key",
     "create_payee",
@@ -157,6 +173,8 @@ __all__ = [
     "customers",
     "customers_by_id",
     "customers_by_reference",
+    "decide_alert",
+    "decided_since",
     "end_sessions",
     "find_tenant",
     "find_tenant_by_id",
@@ -178,6 +196,7 @@ __all__ = [
     "payees",
     "propose",
     "prove",
+    "raise_alert",
     "readers",
     "remove",
     "revoke_key",
@@ -192,4 +211,5 @@ __all__ = [
     "staff_by_email",
     "staff_member",
     "tenant_of",
+    "thresholds",
 ]

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field, StringConstraints
 
+from vezne.identity.api_alerts import alert_api
 from vezne.identity.api_fields import Email, Metadata, Text
 from vezne.identity.api_payees import payee_api
 from vezne.identity.api_staff import staff_api
@@ -42,7 +43,7 @@ key_api = router("/v1/api-keys", "API keys", permission="keys.manage")
 customer_api = router("/v1/customers", "Customers")
 clock_api = router("/v1/test-clock", "Test clock", permission="clock.manage")
 audit_api = router("/v1/audit-log", "Audit log", permission="audit.read")
-ROUTERS = (tenant_api, key_api, customer_api, token_api, payee_api, clock_api, audit_api, staff_api)
+ROUTERS = (tenant_api, key_api, customer_api, token_api, alert_api, payee_api, clock_api, audit_api, staff_api)
 
 TenantId = Annotated[UUID, PublicId("ten")]
 KeyId = Annotated[UUID, PublicId("key")]

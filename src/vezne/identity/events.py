@@ -74,6 +74,25 @@ class CustomerTokenGiven(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CustomerAlerted(Event):
+    """A customer's activity is unusual: an alert was raised, for staff to decide."""
+
+    customer_id: UUID
+    alert_id: UUID
+    rule: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlertDecided(Event):
+    """A person decided an alert: `confirmed` or `dismissed`."""
+
+    alert_id: UUID
+    customer_id: UUID
+    rule: str
+    decision: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PayeeCreated(Event):
     """Somebody who is owed shares became known."""
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
+from vezne.identity.alerts import CountedRule
 from vezne.identity.permissions import ALL, PUBLISHABLE
 from vezne.kernel.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
 from vezne.kernel.mail import Body, Letter, sender_named
@@ -198,6 +199,9 @@ class TenantSettings(BaseModel):
     mail_receipts: bool = Field(True, description="whether customers get receipts by e-mail")
     mail_memberships: bool = Field(
         True, description="whether customers are written to about their memberships: not paid, trial about to end, ended"
+    )
+    alert_thresholds: dict[CountedRule, Annotated[int, Field(strict=True, ge=1, le=1_000_000)]] = Field(
+        default_factory=dict, description="from how many on a rule raises an alert, where that is not the rule's own number"
     )
     receipt_sender: str = Field("", max_length=500, description="who stands at the head of a receipt: name, address, tax number")
 

@@ -34,6 +34,8 @@ PERMISSIONS = {
     "staff.manage": "invite staff, change their roles, end their sessions",
     "customers.read": "see customers",
     "customers.write": "create and change customers",
+    "alerts.read": "see alerts about customers whose activity is unusual",
+    "alerts.write": "decide alerts",
     "ledger.read": "see entries and the trial balance",
     "audit.read": "see the audit log",
     "keys.manage": "create, rotate and revoke API keys",
@@ -64,6 +66,7 @@ ROLES = {
         "promos.write",
         "rewards.write",
         "rewards.manage",
+        "alerts.write",
     },
     "support": (_READ - {"ledger.read", "audit.read"})
     | {
@@ -76,6 +79,7 @@ ROLES = {
         "memberships.write",
         "rewards.write",
         "mail.write",
+        "alerts.write",
     },
     "viewer": _READ - {"audit.read"},
     "partner": frozenset(

@@ -1,6 +1,7 @@
 """Identifiers: UUIDv7 inside, prefixed and readable outside (`wal_01h455vb4pex5vsknk084sn02q`)."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from vezne.kernel.errors import NotFound
 
 PREFIXES = {
     "account": "acc",
+    "alert": "alr",
     "attempt": "att",
     "attendee": "atd",
     "check": "chk",
@@ -69,6 +71,9 @@ PREFIXES = {
 """What a public id begins with, by the noun it identifies: a field `wallet_id` is shown as `wal_…`."""
 
 
+_BELOW_TIME = 80  # bits of a UUIDv7 after its milliseconds since 1970
+
+
 class UnknownId(NotFound):
     """There is no {text}."""
 
@@ -76,6 +81,12 @@ class UnknownId(NotFound):
 def new_id() -> UUID:
     """A new identifier; later ones sort after earlier ones made by the same process (UUIDv7, RFC 9562)."""
     return uuid7()
+
+
+def id_before(age: timedelta) -> UUID:
+    """An identifier that sorts before all that were made in the last `age` of real time, whatever a tenant's clock says."""
+    milliseconds = (new_id().int >> _BELOW_TIME) - age // timedelta(milliseconds=1)
+    return UUID(int=milliseconds << _BELOW_TIME)
 
 
 def public_id(prefix: str, value: UUID) -> str:

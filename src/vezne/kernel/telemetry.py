@@ -21,6 +21,7 @@ JOB_SECONDS = Histogram(
     "vezne_job_seconds", "How long jobs took that were done.", ["name"], buckets=(0.005, 0.01, 0.025, 0.1, 0.5, 1, 5, 30, 120)
 )
 MAILS = Counter("vezne_mails_total", "Mail by outcome: sent, kept (as a file), put_off (to be tried again), failed.", ["outcome"])
+ALERTS = Counter("vezne_alerts_total", "Alerts about customers whose activity is unusual, by rule.", ["rule"])
 COINS_ISSUED = Counter("vezne_coins_issued_total", "Coins given to customers, by what they were given for.", ["reason"])
 
 _SECRET_NAMES = re.compile(r"secret|token|password|authorization|cookie|api_key|signature|card|cvc|cvv", re.IGNORECASE)

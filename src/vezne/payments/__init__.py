@@ -95,6 +95,7 @@ from vezne.payments.operations.subscribing import (
     resume_subscription,
     subscribe,
 )
+from vezne.payments.operations.watching import watch_declines, watch_refunds
 from vezne.payments.providers.base import FormPost, PlanTerms, ProviderRefused, ProviderUnavailable, SignatureInvalid
 from vezne.payments.providers.magicpay import NAME as MAGICPAY
 from vezne.payments.providers.magicpay_sessions import MagicPaySessionDecided, MagicPaySessionUnknown
@@ -220,4 +221,6 @@ __all__ = [
     "subscription",
     "take_mismatched",
     "transactions",
+    "watch_declines",
+    "watch_refunds",
 ]

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from vezne.kernel.db import Database
 from vezne.kernel.jobs import JobCall
-from vezne.wallets.operations import expiry, holds, reminding
+from vezne.wallets.operations import expiry, holds, reminding, spending
 
 
 async def expire_holds(db: Database, call: JobCall) -> None:
@@ -31,3 +31,9 @@ async def remind_expiring(db: Database, call: JobCall) -> None:
             after = await reminding.remind(tx, after)
         if after is None:
             return
+
+
+async def watch_spending(db: Database, call: JobCall) -> None:
+    """Alert staff to wallets of the tenant that were spent from unusually in the last minutes. Again: they were told."""
+    async with db.transaction(call.principal) as tx:
+        await spending.watch(tx)

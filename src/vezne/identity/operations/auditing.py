@@ -4,7 +4,8 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from vezne.identity import queries, queries_staff
+from vezne.identity import queries, queries_alerts, queries_staff
+from vezne.identity.alerts import RULES
 from vezne.identity.models import AuditRecord
 from vezne.identity.models_staff import SCOPED_ROLES
 from vezne.identity.permissions import ALL, ROLES
@@ -26,9 +27,15 @@ async def audit_log(
 
 async def audit(tx: Tx) -> list[Finding]:
     """The tenant is there with settings that can be read; keys hold only permissions that exist, only restricted ones any;
-    staff have a role that exists, and a payee where the role is held to one, and nowhere else.
+    staff have a role that exists, and a payee where the role is held to one, and nowhere else; alerts are of rules that exist,
+    and a decided one says when it was decided, after it was raised.
     """
-    return [*await _findings_of_tenant(tx), *await _findings_of_keys(tx), *await _findings_of_staff(tx)]
+    return [
+        *await _findings_of_tenant(tx),
+        *await _findings_of_keys(tx),
+        *await _findings_of_staff(tx),
+        *await _findings_of_alerts(tx),
+    ]
 
 
 async def _findings_of_tenant(tx: Tx) -> list[Finding]:
@@ -60,4 +67,11 @@ async def _findings_of_staff(tx: Tx) -> list[Finding]:
         if person.role not in ROLES
         or (person.role == "partner" and person.payee_id is None)
         or (person.payee_id is not None and person.role not in SCOPED_ROLES)
+    ]
+
+
+async def _findings_of_alerts(tx: Tx) -> list[Finding]:
+    return [
+        Finding("alerts are decided after they are raised", public_id("alr", alert_id), message)
+        for alert_id, message in await queries_alerts.select_wrong(tx, list(RULES))
     ]
