@@ -9,9 +9,9 @@ import pytest
 
 from orders_fixtures import BoxOffice, seats
 from promos_fixtures import Booth
-from vezne import catalog, orders, payments, promos, wallets
+from vezne import catalog, identity, orders, payments, promos, wallets
 from vezne.kernel import clock
-from vezne.kernel.ids import parse_id, public_id
+from vezne.kernel.ids import new_id, parse_id, public_id
 from vezne.kernel.money import Money
 
 UNIT = "CREDIT"
@@ -340,18 +340,40 @@ async def test_cm13_apply_answers_a_signed_quote_also_of_a_quote(office: BoxOffi
     assert (placed["order"]["total_minor"], await uses(office, code)) == (4_000, ["reserved"])
 
 
-async def test_whoever_guesses_codes_is_told_to_wait(office: BoxOffice, booth: Booth) -> None:
+async def alerts(office: BoxOffice) -> list[identity.Alert]:
+    async with office.db.transaction(office.principal, read_only=True) as tx:
+        return await identity.alerts(tx)
+
+
+async def test_cm11_whoever_guesses_codes_is_told_to_wait_and_staff_are_told_of_them(office: BoxOffice, booth: Booth) -> None:
     await booth.give("RIGHT")
-    event = await office.event(2_500)
-    asked = {"customer_id": public_id("cus", await office.customer()), "lines": [seats(event)]}
+    event, guesser = await office.event(2_500), await office.customer()
+    asked = {"customer_id": public_id("cus", guesser), "lines": [seats(event)]}
     statuses = [
         (await office.post("/v1/promo-codes/validate", {**asked, "promo_codes": [f"WRONG{number}"]})).status_code
         for number in range(11)
     ]
     assert statuses == [422] * 10 + [429]
+    (alert,) = await alerts(office)
+    assert (alert.rule, alert.customer_id, alert.status) == ("promo_guessing", guesser, "open")
+    assert alert.facts == {"count": 10, "threshold": 10, "within_seconds": 60}
     answer = await office.post("/v1/promo-codes/validate", {**asked, "promo_codes": ["RIGHT"]})
     assert (answer.status_code, answer.json()["code"]) == (429, "promo_guessing")
     assert answer.headers["retry-after"] == "60"
+    async with office.db.transaction(office.principal) as tx:
+        await identity.decide_alert(tx, alert.id, "dismissed")
+    assert (await office.post("/v1/promo-codes/validate", {**asked, "promo_codes": ["RIGHT"]})).status_code == 429
+    assert len(await alerts(office)) == 1  # what was decided about just now
+
+
+async def test_cm11_guessing_for_nobody_known_is_refused_and_alerts_nobody(office: BoxOffice) -> None:
+    asked = {"customer_id": public_id("cus", new_id()), "lines": [seats(await office.event(2_500))]}
+    statuses = [
+        (await office.post("/v1/promo-codes/validate", {**asked, "promo_codes": [f"WRONG{number}"]})).status_code
+        for number in range(11)
+    ]
+    assert statuses[-1] in {404, 429}
+    assert await alerts(office) == []
 
 
 async def test_the_audit_names_a_line_that_was_lessened_otherwise_than_its_codes_say(office: BoxOffice, booth: Booth) -> None:

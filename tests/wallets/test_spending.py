@@ -189,3 +189,14 @@ async def test_cm11_a_sweep_reads_from_the_latest_ids_on(watching: Watching) -> 
         (found,) = await queries.select_rapid(tx, queries.Recent(id_before(MINUTE), since, {}), 31)
         assert (found.wallet_id, found.count) == (wallet.id, 31)
         assert await queries.select_rapid(tx, queries.Recent(new_id(), since, {}), 1) == []
+
+
+async def test_cm11_a_sweep_looks_no_further_back_than_the_latest_movements_of_a_wallet(watching: Watching) -> None:
+    wallet = await watching.wallet()
+    await watching.spend(wallet, *[10] * 5)
+    await watching.spend(wallet, 100)
+    async with watching.db.transaction(watching.tenant.principal) as tx:
+        recent, begin = queries.Recent(id_before(MINUTE), tx.now - MINUTE, {}), tx.now - DAY
+        (found,) = await queries.select_large(tx, recent, begin, times=10, least=5, most=5)
+        assert (found.amount_minor, found.count, found.total_minor) == (100, 5, 50)
+        assert await queries.select_large(tx, recent, begin, times=10, least=5, most=4) == []

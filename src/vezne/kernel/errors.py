@@ -11,7 +11,11 @@ Anything raised that is not a `Refusal` is a bug and answers 500 without a word 
 """
 
 import re
-from typing import ClassVar
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from vezne.kernel.db import Tx
 
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -21,6 +25,8 @@ class Refusal(Exception):
 
     status: ClassVar[int] = 400
     documented_code: ClassVar[str | None] = None
+    noted: "Callable[[Tx], Awaitable[None]] | None" = None
+    """What is written down all the same: the edge does it in a transaction of its own, once that of the request is undone."""
 
     def __init__(
         self,

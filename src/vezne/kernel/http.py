@@ -120,11 +120,17 @@ class TransactionalRoute(APIRoute):
             raw = b"" if read_only else await strict.body()
             if raw and "json" in strict.headers.get("content-type", "").lower():
                 await strict.json()  # here, since FastAPI would hide what is wrong with a body it reads itself
-            async with edge.db.transaction(principal, read_only=read_only) as tx:
-                strict.state.tx = tx
-                if key is None:
-                    return await endpoint(strict)
-                return await _once(tx, key, idempotency.hash_request(strict, raw), endpoint, strict)
+            try:
+                async with edge.db.transaction(principal, read_only=read_only) as tx:
+                    strict.state.tx = tx
+                    if key is None:
+                        return await endpoint(strict)
+                    return await _once(tx, key, idempotency.hash_request(strict, raw), endpoint, strict)
+            except Refusal as refusal:
+                if refusal.noted is not None:
+                    async with edge.db.transaction(principal) as tx:
+                        await refusal.noted(tx)
+                raise
 
         return answer
 

@@ -17,8 +17,8 @@ LATE = timedelta(minutes=1)
 """An entry's id may be made so long before the entry is seen by others."""
 HELD = timedelta(days=1)
 """Where a test tenant's clock is held, its ten minutes may take us so long."""
-LEAST_BEFORE, MOST_BEFORE = 5, 100
-"""An average is one of at least so many debits; of a busy wallet's, the latest are enough."""
+LEAST_BEFORE, MOST_BEFORE = 5, 200
+"""An average is one of at least so many debits; of a busy wallet's movements, the latest so many are enough."""
 
 
 async def watch(tx: Tx) -> None:

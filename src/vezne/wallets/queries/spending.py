@@ -70,7 +70,8 @@ async def select_rapid(tx: Tx, recent: Recent, threshold: int) -> list[Rapid]:
 async def select_large(tx: Tx, recent: Recent, begin: datetime, *, times: int, least: int, most: int) -> list[Large]:
     """Each wallet's largest debit, where it is at least `times` the average of those before it since `begin`.
 
-    Those are at least `least`, and the latest `most` of them are looked at. In the order of the wallets' customers.
+    Those are at least `least`, among the wallet's `most` movements before it: an account's sequence has no gaps. In the order of
+    the wallets' customers.
     """
     rows = await tx.fetch(
         _SPENT  # noqa: S608 - constants, both
@@ -79,13 +80,12 @@ async def select_large(tx: Tx, recent: Recent, begin: datetime, *, times: int, l
              )
              SELECT wallet_id, customer_id, entry_id, amount, before.count, before.total
              FROM largest CROSS JOIN LATERAL (
-                 SELECT count(*) AS count, sum(earlier.amount)::bigint AS total FROM (
-                     SELECT -postings.amount AS amount FROM postings
-                     JOIN entries ON entries.tenant_id = $1 AND entries.id = postings.entry_id
-                     WHERE postings.tenant_id = $1 AND postings.account = largest.account
-                       AND postings.sequence < largest.sequence AND postings.posted_at > $6 AND postings.amount < 0
-                       AND entries.kind IN ('debit', 'capture', 'transfer')
-                     ORDER BY postings.sequence DESC LIMIT $9) AS earlier) AS before
+                 SELECT count(*) AS count, -sum(postings.amount)::bigint AS total FROM postings
+                 JOIN entries ON entries.tenant_id = $1 AND entries.id = postings.entry_id
+                 WHERE postings.tenant_id = $1 AND postings.account = largest.account
+                   AND postings.sequence BETWEEN largest.sequence - $9::bigint AND largest.sequence - 1
+                   AND postings.posted_at > $6 AND postings.amount < 0
+                   AND entries.kind IN ('debit', 'capture', 'transfer')) AS before
              WHERE before.count >= $8 AND largest.amount::numeric * before.count >= $7::numeric * before.total
              ORDER BY customer_id, wallet_id""",
         *_asked(tx, recent),
