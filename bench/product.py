@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 
@@ -16,6 +16,7 @@ from vezne.kernel.migrate import migrate
 from vezne.kernel.principal import Principal
 
 TENANT = 1
+_PATIENCE = timedelta(minutes=10)
 PRINCIPAL = Principal.system(TENANT, "bench")
 
 
@@ -60,7 +61,7 @@ async def open_product(session: Session, *, connections: int = 4) -> AsyncIterat
     server = await session.server()
     dsn = await server.recreate("bench_vezne")
     await migrate(dsn)
-    pool = await open_pool(dsn, size=connections)
+    pool = await open_pool(dsn, size=connections, statement_timeout=_PATIENCE)  # the audit of a million lots takes its time
     try:
         yield Product(Database(pool, REACTIONS), dsn)
     finally:
