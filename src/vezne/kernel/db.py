@@ -113,6 +113,8 @@ class Tx:
     """What was read once and is asked for again and again; whoever changes it forgets it."""
     made: set[object] = field(default_factory=set)
     """What this transaction made that others will know by heart once it stands: until then nobody may, whatever is undone."""
+    known: dict[object, Any] = field(default_factory=dict)
+    """What this process knows by heart of the database, since it never changes there; shared by all its transactions."""
 
     @property
     def tenant_id(self) -> int:
@@ -210,6 +212,7 @@ class Database:
     pool: asyncpg.Pool
     reactions: Reactions = field(default_factory=Reactions)
     vault: Vault = field(default_factory=Vault)
+    known: dict[object, Any] = field(default_factory=dict)
 
     @asynccontextmanager
     async def transaction(self, principal: Principal, *, read_only: bool = False, in_turn: bool = False) -> AsyncIterator[Tx]:
@@ -225,7 +228,7 @@ class Database:
             async with self.pool.acquire(timeout=5) as connection, connection.transaction(readonly=read_only):
                 select = _SELECT_CLOCK_IN_TURN if in_turn else _SELECT_CLOCK
                 held_at = await connection.fetchval(select, principal.tenant_id)
-                tx = Tx(connection, principal, held_at or clock.real_now(), self.reactions, self.vault)
+                tx = Tx(connection, principal, held_at or clock.real_now(), self.reactions, self.vault, known=self.known)
                 yield tx
                 await tx.flush()
         except _BUSY as error:

@@ -7,8 +7,6 @@ from vezne.kernel.db import Tx
 from vezne.ledger import queries
 from vezne.ledger.models import STRIPES, AccountId, AccountMissing, AccountSpec, AccountState, TrialLine
 
-_house: dict[tuple[int, str, str, int], AccountId] = {}
-
 
 async def open_accounts(tx: Tx, specs: Sequence[AccountSpec]) -> list[AccountId]:
     """Open accounts, each named by its code and currency; one that is open already is answered as it is."""
@@ -25,8 +23,8 @@ async def house_account(tx: Tx, code: str, currency: str) -> AccountId:
     which payments queue. Its balance is the sum of them.
     """
     stripe = tx.turn % STRIPES
-    key = (tx.tenant_id, code, currency, stripe)
-    cached = _house.get(key)
+    key = ("house account", tx.tenant_id, code, currency, stripe)
+    cached: AccountId | None = tx.known.get(key)
     if cached is not None:
         return cached
     found = await queries.select_stripe(tx, code, currency, stripe)
@@ -35,7 +33,7 @@ async def house_account(tx: Tx, code: str, currency: str) -> AccountId:
         opened = await queries.insert_accounts(tx, [AccountSpec(code, currency, floor=None)], stripe)
         return opened[code, currency]
     if key not in tx.made:  # one of this very transaction, or of a part of it, may yet be undone
-        _house[key] = found
+        tx.known[key] = found
     return found
 
 
