@@ -42,16 +42,16 @@ _CHECKS: dict[str, LiteralString] = {
         GROUP BY lots.id, lots.wallet_id, lots.remaining_minor
         HAVING coalesce(sum(lot_moves.delta_minor), 0) <> lots.remaining_minor ORDER BY lots.wallet_id LIMIT $2""",
     "an entry's lot moves are its postings": """
-        SELECT lots.wallet_id AS id, 'entry ' || lot_moves.entry_id || ' moved ' || sum(lot_moves.delta_minor) || ' in lots'
-               AS message
-        FROM lot_moves
-        JOIN lots ON lots.tenant_id = lot_moves.tenant_id AND lots.id = lot_moves.lot_id
-        JOIN wallets ON wallets.tenant_id = lots.tenant_id AND wallets.id = lots.wallet_id
-        LEFT JOIN postings ON postings.tenant_id = lots.tenant_id AND postings.account = wallets.account
-             AND postings.entry_id = lot_moves.entry_id
-        WHERE lot_moves.tenant_id = $1
-        GROUP BY lots.wallet_id, lot_moves.entry_id, postings.amount
-        HAVING sum(lot_moves.delta_minor) IS DISTINCT FROM postings.amount ORDER BY lots.wallet_id LIMIT $2""",
+        WITH moved AS MATERIALIZED (  -- summed before postings are joined: of a million moves, each is looked at once
+            SELECT lots.wallet_id, lot_moves.entry_id, sum(lot_moves.delta_minor) AS delta FROM lot_moves
+            JOIN lots ON lots.tenant_id = lot_moves.tenant_id AND lots.id = lot_moves.lot_id
+            WHERE lot_moves.tenant_id = $1 GROUP BY lots.wallet_id, lot_moves.entry_id
+        )
+        SELECT moved.wallet_id AS id, 'entry ' || moved.entry_id || ' moved ' || moved.delta || ' in lots' AS message
+        FROM moved JOIN wallets ON wallets.tenant_id = $1 AND wallets.id = moved.wallet_id
+        LEFT JOIN postings ON postings.tenant_id = $1 AND postings.account = wallets.account
+             AND postings.entry_id = moved.entry_id
+        WHERE moved.delta IS DISTINCT FROM postings.amount ORDER BY moved.wallet_id LIMIT $2""",
     "open holds sum to what is held": """
         SELECT wallets.id, 'holds have ' || coalesce(sum(holds.amount_minor - holds.captured_minor - holds.released_minor), 0)
                || ', the ledger ' || accounts.held AS message
