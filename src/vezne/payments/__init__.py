@@ -35,6 +35,7 @@ from vezne.payments.events import (
 )
 from vezne.payments.gateways import Gateways, ProviderUnknown
 from vezne.payments.models import (
+    OPEN,
     Attempt,
     AttemptStatus,
     ClientSecretUnknown,
@@ -103,6 +104,7 @@ from vezne.payments.providers.magicpay_sessions import MagicPaySessionDecided, M
 __all__ = [
     "AUTHENTICATION_REQUIRED",
     "MAGICPAY",
+    "OPEN",
     "Attempt",
     "AttemptStarted",
     "AttemptStatus",

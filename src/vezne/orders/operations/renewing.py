@@ -71,27 +71,24 @@ async def retry(tx: Tx, period: memberships.Period) -> None:
 async def _waiting_order(tx: Tx, period_id: UUID) -> Order | None:
     """The order that waits to pay this period, its payment locked; None when there is none."""
     found = await payment_of(tx, period_id)
-    if found is None or found.status not in _OPEN:
+    if found is None or found.status not in payments.OPEN:
         return None
     await payments.lock(tx, found.id)
     order = await queries.lock_order_of_payment(tx, found.id)
     return order if order is not None and order.status is OrderStatus.PENDING else None
 
 
-_OPEN = frozenset(
-    {payments.PaymentStatus.REQUIRES_PAYMENT, payments.PaymentStatus.REQUIRES_ACTION, payments.PaymentStatus.PROCESSING}
-)
-
-
 async def payment_of(tx: Tx, period_id: UUID) -> payments.Payment | None:
     """The newest payment that is, or was, to pay this period."""
-    newest: payments.Payment | None = None
-    for number in range(1, 1000):
-        found = await payments.of_reservation(tx, _reservation(period_id, number))
-        if found is None:
-            return newest
-        newest = found
-    return newest
+    return (await _newest(tx, period_id))[0]
+
+
+async def _newest(tx: Tx, period_id: UUID) -> tuple[payments.Payment | None, int]:
+    """The newest payment that is, or was, to pay this period, and how many there are."""
+    newest, count = None, 0
+    while (found := await payments.of_reservation(tx, _reservation(period_id, count + 1))) is not None:
+        newest, count = found, count + 1
+    return newest, count
 
 
 def _reservation(period_id: UUID, number: int) -> str:
@@ -120,12 +117,9 @@ async def _order(
     tx: Tx, membership: memberships.Membership, period: memberships.Period, methods: Sequence[payments.PaymentMethod]
 ) -> payments.Payment:
     """The payment of the order that waits to pay the period; placed when there is none."""
-    there = await payment_of(tx, period.id)
-    if there is not None and there.status in _OPEN and there.expires_at > tx.now:
+    there, count = await _newest(tx, period.id)
+    if there is not None and there.status in payments.OPEN and there.expires_at > tx.now:
         return there
-    number = 1
-    while await payments.of_reservation(tx, _reservation(period.id, number)) is not None:
-        number += 1
     settings = await identity.settings_of(tx)
     offered = {settings.payment_provider, *settings.other_providers}
     provider = next((method.provider for method in methods if method.provider in offered), None)
@@ -135,7 +129,7 @@ async def _order(
         currency=period.currency,
         expires_after=WAITS,
         provider=provider,
-        reservation=_reservation(period.id, number),
+        reservation=_reservation(period.id, count + 1),
         save_method=True,
     )
     plan = await memberships.plan(tx, period.plan_id)

@@ -197,17 +197,20 @@ def _provider_tender(order: Order) -> Tender:
 
 
 async def _tell(tx: Tx, order: Order) -> None:
-    placed = OrderPlaced(
+    await tx.publish(
+        _placed(order),
+        OrderPaid(order_id=order.id, payment_id=order.payment_id),
+        OrderFulfilled(order_id=order.id, customer_id=order.customer_id),
+    )
+
+
+def _placed(order: Order) -> OrderPlaced:
+    return OrderPlaced(
         order_id=order.id,
         customer_id=order.customer_id,
         payment_id=order.payment_id,
         total_minor=order.total_minor,
         currency=order.currency,
-    )
-    await tx.publish(
-        placed,
-        OrderPaid(order_id=order.id, payment_id=order.payment_id),
-        OrderFulfilled(order_id=order.id, customer_id=order.customer_id),
     )
 
 
@@ -233,13 +236,5 @@ async def adopt(
     await queries.insert_order(tx, order)
     await queries.insert_lines(tx, [line])
     await queries_tenders.insert_tenders(tx, [tender])
-    await tx.publish(
-        OrderPlaced(
-            order_id=order.id,
-            customer_id=order.customer_id,
-            payment_id=payment_id,
-            total_minor=order.total_minor,
-            currency=order.currency,
-        )
-    )
+    await tx.publish(_placed(order))
     await fulfilling.settle_at_once(tx, order, [line], [tender])
