@@ -5,7 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from bench.figures import Figure, at_most
+
 _PAUSE = 0.5
+_FLAT = 1.1
 
 
 @asynccontextmanager
@@ -31,3 +34,16 @@ async def _watch(samples: list[float]) -> None:
 async def _resident() -> float:
     status = await asyncio.to_thread(Path("/proc/self/status").read_text)
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
+
+
+def stays_flat(samples: list[float]) -> Figure:
+    """The largest memory in the second half of the samples beside that in the first."""
+    half = len(samples) // 2
+    return Figure(
+        what="largest resident memory in the second half",
+        value=max(samples[half:]),
+        unit="MiB",
+        beside=max(samples[:half]),
+        beside_what="in the first half",
+        target=at_most(_FLAT),
+    )
